@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely/migration'
+import * as initial from './20261124T0500-initial.ts'
+
+/** Every migration by name, in order of its name. Frozen once landed. */
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '20261124T0500-initial': initial,
+}

@@ -1,0 +1,59 @@
+import { PGlite } from '@electric-sql/pglite'
+import { createPgConfig } from '@electric-sql/pglite/node-postgres'
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Database } from './tables.ts'
+
+export type Db = Kysely<Database>
+
+export interface Connection {
+  readonly db: Db
+  readonly engine: 'pglite' | 'postgres'
+  close(): Promise<void>
+}
+
+const { builtins } = pg.types
+// The same parsers on both engines: int8 as a number (no column exceeds 2^53), dates as 'YYYY-MM-DD' strings.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (format !== 'binary') {
+      if (oid === (builtins.INT8 as number)) return Number
+      if (oid === (builtins.DATE as number)) return (text: string) => text
+    }
+    return pg.types.getTypeParser(oid, format) as (value: string) => unknown
+  },
+}
+
+function kysely(pool: pg.Pool): Db {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/** Opens a PostgreSQL database (15 or newer). A connection that cannot be had within 2 s fails instead of hanging. */
+export function connectPostgres(url: string, max = 10): Connection {
+  const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 2000, types })
+  // An idle connection that the server ends must not end the process; the next query reports the trouble.
+  pool.on('error', () => {})
+  const db = kysely(pool)
+  return { db, engine: 'postgres', close: () => db.destroy() }
+}
+
+/**
+ * Opens the embedded database. One connection only: a nested query on another connection fails after the
+ * time-out instead of waiting for itself for ever.
+ * @param dataDir folder, or `memory://`
+ * @param image a dumped data directory to begin from (tests)
+ */
+export async function connectPglite(dataDir: string, image?: Blob): Promise<Connection> {
+  const pglite = await PGlite.create({ dataDir, ...(image ? { loadDataDir: image } : {}) })
+  const pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, connectionTimeoutMillis: 10_000, types } as pg.PoolConfig)
+  pool.on('error', () => {})
+  const db = kysely(pool)
+  return {
+    db,
+    engine: 'pglite',
+    close: async () => {
+      await db.destroy()
+      await pglite.close()
+    },
+  }
+}

@@ -1,0 +1,380 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { Day } from '../domain/day.ts'
+
+/** Row types, kept by hand; a test compares them with a migrated database. Rows stay inside `src/db` and `services`. */
+type Json<T> = ColumnType<T, string, string>
+type Bytes = Buffer
+
+export interface DepartmentTable {
+  id: string
+  name: string
+  kind: string
+  full_name: string
+  hotline: string | null
+  mailbox: string | null
+  in_source: boolean
+  notes: string
+  version: Generated<number>
+}
+
+export interface AreaTable {
+  id: string
+  name: string
+  department_id: string | null
+  police_department_id: string | null
+  valid_from: Day | null
+}
+
+export interface CategoryTable {
+  id: string
+  group_id: string
+  name: string
+  visibility: string
+  position: number
+}
+
+export interface MeasureTable {
+  id: string
+  no: number
+  item: number | null
+  section: number
+  title: string
+}
+
+export interface RoutingRuleTable {
+  id: string
+  category_id: string
+  answer: string | null
+  area_id: string | null
+  department_id: string
+  co_departments: string[]
+  measure_refs: string[]
+  derived: boolean
+  basis: string
+}
+
+export interface DeadlineRuleTable {
+  id: Generated<number>
+  category_id: string | null
+  step: string
+  count: number
+  unit: string
+  valid_from: Day
+  valid_until: Day | null
+}
+
+export interface SettingTable {
+  key: string
+  value: Json<unknown>
+}
+
+export interface DataVersionTable {
+  scope: string
+  version: Generated<number>
+}
+
+export interface MemberTable {
+  id: string
+  username: string
+  display_name: string
+  department_id: string
+  salt: Bytes
+  kdf: Json<{ m: number; t: number; p: number }>
+  auth_hash: Bytes
+  recipient: string
+  wrapped_identity: Bytes
+  status: 'active' | 'removed'
+  failed_sign_ins: Generated<number>
+  retry_after: Date | null
+  created_at: Date
+}
+
+export interface MemberRoleTable {
+  member_id: string
+  role: string
+}
+
+export interface EnrolmentTable {
+  token_hash: Bytes
+  username: string
+  display_name: string
+  department_id: string
+  roles: string[]
+  created_by: string | null
+  expires_at: Date
+}
+
+export interface SessionTable {
+  token_hash: Bytes
+  member_id: string
+  half: Bytes
+  created_at: Date
+  seen_at: Date
+  expires_at: Date
+}
+
+export interface DepartmentKeyTable {
+  department_id: string
+  epoch: number
+  recipient: string
+}
+
+export interface KeyGrantTable {
+  id: string
+  department_id: string
+  epoch: number
+  member_id: string | null
+  wrapped: Bytes
+  granted_by: string | null
+}
+
+export interface StaffAuditTable {
+  id: Generated<number>
+  at: Date
+  member_id: string | null
+  role: string | null
+  action: string
+  object: string
+  data: Json<Record<string, unknown>>
+}
+
+export interface CaseFileTable {
+  id: string
+  case_no: string
+  category_id: string
+  answer: string | null
+  area_id: string
+  when_bucket: string
+  urgency: string
+  accused_department_id: string | null
+  holder_id: string
+  co_departments: string[]
+  rule_id: string
+  measure_refs: string[]
+  derived: boolean
+  state: string
+  version: Generated<number>
+  lane: 'normal' | 'unverified'
+  received_day: Day
+  accept_due: Day | null
+  conclude_due: Day | null
+  due_text: string
+  complex: Generated<boolean>
+  extended: Generated<boolean>
+  pause_used: Generated<boolean>
+  paused_until: Day | null
+  returned_by: Generated<string[]>
+  proposed_holder_id: string | null
+  hand_overs: Generated<number>
+  worked_by: Generated<string[]>
+  accepted_day: Day | null
+  outcome: string | null
+  statement: string | null
+  competent_body: string | null
+  concluded_by: string | null
+  concluded_day: Day | null
+  published_by: string | null
+  published_day: Day | null
+  dispute_until: Day | null
+  disputed: Generated<boolean>
+  attached_to: string | null
+}
+
+export interface TipTable {
+  id: string
+  case_id: string
+  ordinal: number
+  day: Day
+  lookup: Bytes
+  reporter_recipient: string
+  recipient: string
+  callback: boolean
+  photo_count: number
+  sealed_by: 'server' | 'browser'
+}
+
+export interface TipPartTable {
+  tip_id: string
+  part: number
+  purpose: string
+  sealed: Bytes | null
+  blob_key: string | null
+}
+
+export interface TipWrapTable {
+  tip_id: string
+  department_id: string
+  epoch: number
+  wrapped: Bytes
+}
+
+export interface CaseNoteTable {
+  id: string
+  case_id: string
+  tip_id: string
+  purpose: string
+  sealed: Bytes
+  author_id: string
+  at: Date
+}
+
+export interface ProofTable {
+  id: string
+  case_id: string
+  kind: string
+  caption: string
+  blob_key: string | null
+  added_by: string
+  added_at: Date
+}
+
+export interface CaseEventTable {
+  case_id: string
+  ordinal: number
+  day: Day
+  at: Date | null
+  actor_id: string | null
+  role: string
+  action: string
+  from_state: string | null
+  to_state: string
+  data: Json<Record<string, unknown>>
+}
+
+/** One proof item as published. */
+export interface PublicProof {
+  kind: string
+  caption: string
+  /** Key of the published picture under `/proof/`; null for a document number. */
+  photo: string | null
+}
+
+export interface PublicCaseTable {
+  case_no: string
+  visible_from: Day
+  holder_id: string
+  received_week: Day
+  due_week: Day | null
+  due_text: string
+  hand_overs: number
+  state: string
+  category_id: string | null
+  group_id: string | null
+  area_id: string | null
+  measure_refs: string[]
+  outcome: string | null
+  statement: string | null
+  competent_body: string | null
+  proof: Json<PublicProof[]>
+  published_day: Day | null
+  concluded_week: Day | null
+  on_time: boolean | null
+}
+
+export interface FilingTable {
+  key_hash: Bytes
+  request_hash: Bytes
+  reply: Bytes
+  case_no: string
+  day: Day
+}
+
+export interface DraftTable {
+  id: string
+  sealed: Bytes
+  day: Day
+}
+
+export interface DraftBlobTable {
+  draft_id: string
+  blob_key: string
+}
+
+export interface ReceiptSessionTable {
+  token_hash: Bytes
+  tip_id: string
+  created_day: Day
+  expires_at: Date
+}
+
+export interface NoticeTable {
+  department_id: string
+  case_no: string
+  kind: string
+  day: Day
+}
+
+export interface EntryTable {
+  id: string
+  entry_no: string
+  list: string
+  state: 'listed' | 'ended'
+  revision: number
+  subject_name: string
+  uscc: string | null
+  grams: string[]
+  listed_on: Day
+  listed_until: Day | null
+  ended_on: Day | null
+  data: Json<Record<string, unknown>>
+  search_name: string
+}
+
+export interface ListProposalTable {
+  id: string
+  list: string
+  action: 'enter' | 'amend' | 'remove'
+  payload: Json<unknown>
+  reason: string
+  status: 'proposed' | 'approved' | 'rejected'
+  proposed_by: string
+  proposed_at: Date
+  decided_by: string | null
+  decided_at: Date | null
+}
+
+export interface EntryRevisionTable {
+  entry_id: string
+  revision: number
+  action: 'enter' | 'amend' | 'remove'
+  data: Json<Record<string, unknown>>
+  reason: string
+  proposal_id: string
+  proposed_by: string
+  approved_by: string
+  at: Date
+}
+
+export interface Database {
+  department: DepartmentTable
+  area: AreaTable
+  category: CategoryTable
+  measure: MeasureTable
+  routing_rule: RoutingRuleTable
+  deadline_rule: DeadlineRuleTable
+  setting: SettingTable
+  data_version: DataVersionTable
+  member: MemberTable
+  member_role: MemberRoleTable
+  enrolment: EnrolmentTable
+  session: SessionTable
+  department_key: DepartmentKeyTable
+  key_grant: KeyGrantTable
+  staff_audit: StaffAuditTable
+  case_file: CaseFileTable
+  tip: TipTable
+  tip_part: TipPartTable
+  tip_wrap: TipWrapTable
+  case_note: CaseNoteTable
+  proof: ProofTable
+  case_event: CaseEventTable
+  public_case: PublicCaseTable
+  filing: FilingTable
+  draft: DraftTable
+  draft_blob: DraftBlobTable
+  receipt_session: ReceiptSessionTable
+  notice: NoticeTable
+  entry: EntryTable
+  list_proposal: ListProposalTable
+  entry_revision: EntryRevisionTable
+}
