@@ -276,12 +276,6 @@ const UP = [
     blob_key text not null,
     primary key (draft_id, blob_key)
   )`,
-  `create table receipt_session (
-    token_hash bytea primary key,
-    tip_id uuid not null references tip,
-    created_day date not null,
-    expires_at timestamptz not null
-  )`,
   // What a department's mailbox is still to be told: number and day, no time.
   `create table notice (
     department_id text not null references department,
@@ -339,7 +333,7 @@ const UP = [
 ]
 
 const DOWN = `
-  drop table entry_revision, list_proposal, entry, notice, receipt_session, draft_blob, draft, filing, public_case,
+  drop table entry_revision, list_proposal, entry, notice, draft_blob, draft, filing, public_case,
     case_event, proof, case_note, tip_wrap, tip_part, tip, case_file, staff_audit, key_grant, department_key, session,
     enrolment, member_role, member, data_version, setting, deadline_rule, routing_rule, measure, category, area, department
 `

@@ -290,13 +290,6 @@ export interface DraftBlobTable {
   blob_key: string
 }
 
-export interface ReceiptSessionTable {
-  token_hash: Bytes
-  tip_id: string
-  created_day: Day
-  expires_at: Date
-}
-
 export interface NoticeTable {
   department_id: string
   case_no: string
@@ -372,7 +365,6 @@ export interface Database {
   filing: FilingTable
   draft: DraftTable
   draft_blob: DraftBlobTable
-  receipt_session: ReceiptSessionTable
   notice: NoticeTable
   entry: EntryTable
   list_proposal: ListProposalTable

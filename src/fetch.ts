@@ -1,0 +1,148 @@
+import { astro, getFetchState } from 'astro/hono'
+import { Hono } from 'hono'
+import { createApi } from './api/index.ts'
+import { problemResponse } from './api/problem.ts'
+import { DomainError } from './domain/errors.ts'
+import { isCrossSite, isOwnHost } from './http/cross-site.ts'
+import { securityHeaders } from './http/headers.ts'
+import { createPageCache, replyFrom } from './http/page-cache.ts'
+import { SESSION_COOKIE } from './http/session-cookie.ts'
+import { unavailablePage } from './http/unavailable.ts'
+import { currentRuntime } from './runtime.ts'
+import type { StaffSession } from './services/staff.ts'
+
+/** What the door knows of a request by the time a router sees it. */
+export interface DoorVariables {
+  requestId: string
+  staff: StaffSession | null
+}
+
+const runtime = await currentRuntime(process.env)
+const { services, config, clock, random } = runtime
+const https = config.publicUrl?.startsWith('https://') ?? false
+const cache = createPageCache()
+
+// Answered for anybody alike: may be kept. Everything else is somebody's own.
+const PRIVATE = /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|receipts|staff|challenges))(?:\/|$)/
+
+const isAsset = (path: string): boolean => path.startsWith('/assets/')
+
+/** A page when a person asks, a problem document when a program does. */
+function refuse(path: string, error: DomainError): Response {
+  if (path.startsWith('/api/')) return problemResponse(error)
+  return new Response(null, { status: 303, headers: { location: `/problems/${error.code}/` } })
+}
+
+export const app = new Hono<{ Variables: DoorVariables }>()
+
+app.use(async (c, next) => {
+  const path = c.req.path
+  if (isAsset(path)) return next()
+  const headers = c.req.raw.headers
+  if (!isOwnHost(headers.get('host'), config.publicUrl)) return c.text('unknown host', 421)
+  const crossSite = isCrossSite(
+    {
+      method: c.req.method,
+      host: headers.get('host'),
+      origin: headers.get('origin'),
+      fetchSite: headers.get('sec-fetch-site'),
+    },
+    config.publicUrl,
+  )
+  if (crossSite) {
+    return refuse(path, new DomainError('cross-site', '这个请求来自别的网站，已拒绝。请在本站页面上重新操作。'))
+  }
+  return next()
+})
+
+app.get('/healthz', (c) => c.text('ok'))
+app.get('/readyz', async (c) => {
+  const state = await services.readiness.check()
+  return c.json(state, state.ready ? 200 : 503, { 'cache-control': 'no-store' })
+})
+
+// The cache stands before everything that costs: a hit is a look-up and a copy.
+app.use(async (c, next) => {
+  const path = c.req.path
+  if (isAsset(path)) return next()
+  if (c.req.method !== 'GET' || PRIVATE.test(path)) {
+    await next()
+    for (const [name, value] of Object.entries(securityHeaders(path, https))) c.res.headers.set(name, value)
+    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
+    return
+  }
+  const url = c.req.url
+  const key = url.slice(url.indexOf('/', 8))
+  let version: string
+  try {
+    version = await services.versions.current()
+  } catch {
+    const stale = cache.getStale(key)
+    return stale ? replyFrom(stale, c.req.raw) : unavailablePage(services.hotlines(), securityHeaders(path, https))
+  }
+  const now = clock.now()
+  const hit = cache.get(key, version, now.getTime())
+  if (hit) return replyFrom(hit, c.req.raw)
+  await next()
+  const res = c.res
+  const own = securityHeaders(path, https)
+  if (res.status !== 200 || res.headers.has('set-cookie')) {
+    for (const [name, value] of Object.entries(own)) res.headers.set(name, value)
+    return
+  }
+  const body = new Uint8Array(await res.arrayBuffer())
+  for (const name of ['content-type', 'link', 'content-disposition', 'access-control-allow-origin', 'content-language']) {
+    const value = res.headers.get(name)
+    if (value !== null) own[name] = value
+  }
+  c.res = undefined
+  c.res = replyFrom(cache.put(key, own, body, version, now), c.req.raw)
+})
+
+app.use(async (c, next) => {
+  c.set('requestId', Buffer.from(random.bytes(9)).toString('base64url'))
+  c.set('staff', null)
+  const path = c.req.path
+  if (path.startsWith('/staff/') || path.startsWith('/api/v1/staff/') || path.startsWith('/proof/')) {
+    const token = SESSION_COOKIE.read(c.req.raw)
+    if (token) c.set('staff', await services.staff.session(token))
+  }
+  await next()
+})
+
+app.route('/api/v1', createApi(runtime))
+
+app.use(async (c, next) => {
+  Object.assign(getFetchState(c).locals, {
+    services,
+    config,
+    requestId: c.get('requestId'),
+    staff: c.get('staff'),
+  } satisfies App.Locals)
+  await next()
+  // Without the adapter, cookies set by a page are ours to send.
+  for (const value of getFetchState(c).cookies.headers()) c.res.headers.append('set-cookie', value)
+})
+app.use(async (c, next) => {
+  const reply = await astro()(c, next)
+  if (reply instanceof Response && reply.status === 500 && !(await services.readiness.databaseAnswers())) {
+    return unavailablePage(services.hotlines(), {})
+  }
+  return reply
+})
+
+app.onError(async (error, c) => {
+  if (error instanceof DomainError) return refuse(c.req.path, error)
+  if (!(await services.readiness.databaseAnswers())) {
+    return c.req.path.startsWith('/api/')
+      ? problemResponse(new DomainError('database-unavailable', '系统暂时无法保存数据，请稍后再试或拨打热线。'))
+      : unavailablePage(services.hotlines(), securityHeaders(c.req.path, https))
+  }
+  runtime.log.error(error, { requestId: c.get('requestId') })
+  return c.text('error', 500)
+})
+
+// The server that listens is not in the bundle; it finds the app here (one bundle, one database handle).
+Object.assign(globalThis, { [Symbol.for('lantian.app')]: { fetch: app.fetch, runtime } })
+
+export default app

@@ -1,0 +1,108 @@
+import { join } from 'node:path'
+import { loadPlan } from '../db/seed/plan.ts'
+import { createDiskFiles } from './adapters/disk-files.ts'
+import { lockData } from './adapters/data-lock.ts'
+import { createLog, type Log } from './adapters/log.ts'
+import { createPhotoDecoder } from './adapters/photo-decoder.ts'
+import { openServerSecrets } from './adapters/server-secrets.ts'
+import { systemClock, systemRandom } from './adapters/system.ts'
+import { ConfigError, readConfig, type Config } from './config.ts'
+import { connectPglite, connectPostgres, type Connection } from './db/connect.ts'
+import { migrate, pendingMigrations } from './db/migrate.ts'
+import { storePlan } from './db/plan.ts'
+import { DEFAULT_DEADLINE_RULES } from './domain/deadline.ts'
+import { buildRules, checkRules } from './domain/routing.ts'
+import { createServices, type Services } from './services/index.ts'
+import { createPlanStore } from './services/plan-store.ts'
+import type { Clock, Deps, Random } from './services/ports.ts'
+import { createDataVersions } from './services/versions.ts'
+
+/** The running program: settings, adapters and services, put together once. */
+export interface Runtime {
+  readonly config: Config
+  readonly services: Services
+  readonly deps: Deps
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly engine: Connection['engine']
+  close(): Promise<void>
+}
+
+const OTHER_PROCESS_MS = 500
+
+async function openDatabase(config: Config): Promise<{ connection: Connection; release: () => void }> {
+  if (config.databaseUrl === null) {
+    const release = lockData(config.dataDir)
+    const connection = await connectPglite(join(config.dataDir, 'pglite'))
+    await migrate(connection.db)
+    return { connection, release }
+  }
+  const connection = connectPostgres(config.databaseUrl)
+  const pending = await pendingMigrations(connection.db)
+  if (pending.length > 0) {
+    await connection.close()
+    throw new ConfigError(`DATABASE_URL: ${pending.length} migration(s) missing; run: npm run db:migrate`)
+  }
+  return { connection, release: () => {} }
+}
+
+/** Writes the plan into a database that has none. */
+export async function ensurePlan(db: Connection['db']): Promise<void> {
+  const found = await db.selectFrom('measure').select('id').limit(1).executeTakeFirst()
+  if (found) return
+  const plan = loadPlan()
+  const rules = buildRules(plan)
+  const violations = checkRules(plan, rules)
+  if (violations.length > 0) throw new Error(`routing rules are not total: ${violations.slice(0, 3).join('; ')}`)
+  await db.transaction().execute((tx) => storePlan(tx, plan, rules, DEFAULT_DEADLINE_RULES))
+}
+
+/**
+ * Puts the program together.
+ * @throws {ConfigError} for a wrong setting, in one line
+ */
+export async function createRuntime(config: Config): Promise<Runtime> {
+  const log = createLog()
+  const { connection, release } = await openDatabase(config)
+  const { db } = connection
+  const photos = createPhotoDecoder()
+  const close = async (): Promise<void> => {
+    await photos.close()
+    await connection.close()
+    release()
+  }
+  try {
+    await ensurePlan(db)
+    const versions = createDataVersions(
+      db,
+      systemClock,
+      connection.engine === 'pglite' ? Number.POSITIVE_INFINITY : OTHER_PROCESS_MS,
+    )
+    const deps: Deps = {
+      db,
+      clock: systemClock,
+      random: systemRandom,
+      files: createDiskFiles(join(config.dataDir, 'blobs')),
+      photos,
+      secrets: openServerSecrets(join(config.dataDir, 'keys'), systemRandom),
+      plan: createPlanStore(db, versions),
+      versions,
+      demo: config.demo,
+    }
+    const services = createServices(deps)
+    return { config, services, deps, clock: systemClock, random: systemRandom, log, engine: connection.engine, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+const KEY = Symbol.for('lantian.runtime')
+
+/** The process's one runtime: a second copy of this module (a hot reload) gets the same database. */
+export async function currentRuntime(env: Record<string, string | undefined>): Promise<Runtime> {
+  const holder = globalThis as { [KEY]?: Promise<Runtime> }
+  holder[KEY] ??= createRuntime(readConfig(env))
+  return holder[KEY]
+}
