@@ -1,0 +1,23 @@
+import { addDays, type Day } from '../domain/day.ts'
+
+export type DatePrecision = 'day' | 'month' | 'year' | 'week'
+
+/**
+ * A day for people: `2017年10月31日`; with month precision `2017年10月`; with week precision, from the Monday given,
+ * `2026年11月23日至29日这一周`.
+ */
+export function dateText(day: Day, precision: DatePrecision = 'day'): string {
+  const [year, month, date] = day.split('-').map(Number)
+  if (precision === 'year') return `${year}年`
+  if (precision === 'month') return `${year}年${month}月`
+  const full = `${year}年${month}月${date}日`
+  if (precision === 'day') return full
+  const [endYear, endMonth, endDate] = addDays(day, 6).split('-').map(Number)
+  const end =
+    endYear !== year
+      ? `${endYear}年${endMonth}月${endDate}日`
+      : endMonth !== month
+        ? `${endMonth}月${endDate}日`
+        : `${endDate}日`
+  return `${full}至${end}这一周`
+}
