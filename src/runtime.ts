@@ -30,6 +30,8 @@ export interface Runtime {
 }
 
 const OTHER_PROCESS_MS = 500
+// Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
+const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
 async function openDatabase(config: Config): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
@@ -60,13 +62,18 @@ export async function ensurePlan(db: Connection['db']): Promise<void> {
 
 /**
  * Puts the program together.
+ * @param createSecrets make the server's secrets when there are none: by itself only beside the embedded database,
+ *   since several machines on one PostgreSQL must share theirs
  * @throws {ConfigError} for a wrong setting, in one line
  */
-export async function createRuntime(config: Config): Promise<Runtime> {
+export async function createRuntime(
+  config: Config,
+  { createSecrets = config.databaseUrl === null }: { readonly createSecrets?: boolean } = {},
+): Promise<Runtime> {
   const log = createLog()
   const { connection, release } = await openDatabase(config)
   const { db } = connection
-  const photos = createPhotoDecoder()
+  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER })
   const close = async (): Promise<void> => {
     await photos.close()
     await connection.close()
@@ -85,7 +92,7 @@ export async function createRuntime(config: Config): Promise<Runtime> {
       random: systemRandom,
       files: createDiskFiles(join(config.dataDir, 'blobs')),
       photos,
-      secrets: openServerSecrets(join(config.dataDir, 'keys'), systemRandom),
+      secrets: await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, { create: createSecrets }),
       plan: createPlanStore(db, versions),
       versions,
       demo: config.demo,

@@ -158,8 +158,11 @@ const UP = [
     paused_until date,
     returned_by text[] not null default '{}',
     proposed_holder_id text references department,
+    arbitrated boolean not null default false,
+    arbitrate_due date,
     hand_overs integer not null default 0,
     worked_by uuid[] not null default '{}',
+    barred uuid[] not null default '{}',
     accepted_day date,
     outcome text check (outcome in ('substantiated','partly','unsubstantiated','unverifiable','outside')),
     statement text,
@@ -195,7 +198,7 @@ const UP = [
     purpose text not null check (purpose in ('tip.narrative','tip.photo','tip.original')),
     sealed bytea,
     blob_key text,
-    primary key (tip_id, part),
+    primary key (tip_id, purpose, part),
     check ((sealed is null) <> (blob_key is null))
   )`,
   `create table tip_wrap (

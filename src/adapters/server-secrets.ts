@@ -4,10 +4,9 @@ import type { Random } from '../services/ports.ts'
 
 /**
  * Secrets of the server itself, 32 bytes and one purpose each: `lookup` peppers receipts, `form` signs form
- * tokens, `salt` makes salts for names that do not exist, `draft` keys digests of what a draft holds (a plain hash
- * of a guessable text would give it away).
+ * tokens, `salt` makes salts for names that do not exist, `cookie` seals what a cookie carries.
  */
-export const SERVER_SECRETS = ['lookup', 'form', 'salt', 'draft'] as const
+export const SERVER_SECRETS = ['lookup', 'form', 'salt', 'cookie'] as const
 export type ServerSecretName = (typeof SERVER_SECRETS)[number]
 export type ServerSecrets = Readonly<Record<ServerSecretName, Buffer>>
 

@@ -165,8 +165,11 @@ export interface CaseFileTable {
   paused_until: Day | null
   returned_by: Generated<string[]>
   proposed_holder_id: string | null
+  arbitrated: Generated<boolean>
+  arbitrate_due: Day | null
   hand_overs: Generated<number>
   worked_by: Generated<string[]>
+  barred: Generated<string[]>
   accepted_day: Day | null
   outcome: string | null
   statement: string | null

@@ -23,6 +23,8 @@ export interface ServerSecrets {
   readonly form: Uint8Array
   /** Makes the salts of unknown user names. */
   readonly salt: Uint8Array
+  /** Seals what a cookie carries. */
+  readonly cookie: Uint8Array
 }
 
 /** What the services may use of the outside. */

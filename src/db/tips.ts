@@ -1,0 +1,128 @@
+import { sql } from 'kysely'
+import type { Day } from '../domain/day.ts'
+import type { Db } from './connect.ts'
+
+/** Everything one filing writes. */
+export interface NewTip {
+  readonly filing: { readonly keyHash: Buffer; readonly requestHash: Buffer; readonly reply: Buffer }
+  readonly caseId: string
+  readonly caseNo: string
+  readonly day: Day
+  readonly category: string
+  readonly group: string
+  readonly answer: string | null
+  readonly area: string
+  readonly when: string
+  readonly urgency: string
+  readonly accused: string | null
+  readonly holder: string
+  readonly coDepartments: readonly string[]
+  readonly rule: string
+  readonly measureRefs: readonly string[]
+  readonly derived: boolean
+  readonly lane: 'normal' | 'unverified'
+  readonly acceptDue: Day | null
+  readonly concludeDue: Day | null
+  readonly dueText: string
+  readonly tip: {
+    readonly id: string
+    readonly lookup: Buffer
+    readonly reporterRecipient: string
+    readonly recipient: string
+    readonly callback: boolean
+    readonly photoCount: number
+  }
+  readonly parts: readonly {
+    readonly purpose: string
+    readonly part: number
+    readonly sealed: Buffer | null
+    readonly blobKey: string | null
+  }[]
+  readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
+  /** The ledger's row, which is invisible until `from`. */
+  readonly visible: {
+    readonly from: Day
+    readonly week: Day
+    readonly dueWeek: Day | null
+    /** An open category may be named before the case is concluded. */
+    readonly open: boolean
+  }
+  readonly draftId: string | null
+}
+
+const UNIQUE_VIOLATION = '23505'
+
+/**
+ * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
+ * one round trip and can never be half there. `repeated`: the key was used by an earlier or a simultaneous filing
+ * (which is waited for); `number-taken`: the case number exists. In both nothing is written.
+ */
+export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeated' | 'number-taken'> {
+  const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
+  const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
+  try {
+    const { rows } = await sql<{ stored: number }>`
+      with accepted as (
+        insert into filing (key_hash, request_hash, reply, case_no, day)
+        values (${tip.filing.keyHash}, ${tip.filing.requestHash}, ${tip.filing.reply}, ${tip.caseNo}, ${tip.day}::date)
+        on conflict (key_hash) do nothing returning 1
+      ), new_case as (
+        insert into case_file (id, case_no, category_id, answer, area_id, when_bucket, urgency, accused_department_id,
+          holder_id, co_departments, rule_id, measure_refs, derived, state, lane, received_day, accept_due, conclude_due,
+          due_text)
+        select ${tip.caseId}::uuid, ${tip.caseNo}, ${tip.category}, ${tip.answer}, ${tip.area}, ${tip.when}, ${tip.urgency},
+          ${tip.accused}, ${tip.holder}, ${[...tip.coDepartments]}::text[], ${tip.rule}, ${[...tip.measureRefs]}::text[],
+          ${tip.derived}::boolean, 'routed', ${tip.lane}, ${tip.day}::date, ${tip.acceptDue}::date,
+          ${tip.concludeDue}::date, ${tip.dueText}
+        from accepted
+      ), new_tip as (
+        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by)
+        select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
+          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server'
+        from accepted
+      ), new_parts as (
+        insert into tip_part (tip_id, purpose, part, sealed, blob_key)
+        select ${tip.tip.id}::uuid, p.purpose, p.part, p.sealed, p.blob_key
+        from accepted, unnest(
+          ${columns(tip.parts, (part) => part.purpose)}::text[], ${columns(tip.parts, (part) => part.part)}::int[],
+          ${columns(tip.parts, (part) => part.sealed)}::bytea[], ${columns(tip.parts, (part) => part.blobKey)}::text[]
+        ) as p (purpose, part, sealed, blob_key)
+      ), new_wraps as (
+        insert into tip_wrap (tip_id, department_id, epoch, wrapped)
+        select ${tip.tip.id}::uuid, w.department_id, w.epoch, w.wrapped
+        from accepted, unnest(
+          ${columns(tip.wraps, (wrap) => wrap.department)}::text[], ${columns(tip.wraps, (wrap) => wrap.epoch)}::int[],
+          ${columns(tip.wraps, (wrap) => wrap.wrapped)}::bytea[]
+        ) as w (department_id, epoch, wrapped)
+      ), new_events as (
+        insert into case_event (case_id, ordinal, day, role, action, from_state, to_state, data)
+        select ${tip.caseId}::uuid, e.ordinal, ${tip.day}::date, e.role, e.action, e.from_state, e.to_state, e.data::jsonb
+        from accepted, (values
+          (1, 'reporter', 'receive', null, 'received', '{}'),
+          (2, 'system', 'route', 'received', 'routed', ${events}::text)
+        ) as e (ordinal, role, action, from_state, to_state, data)
+      ), new_public as (
+        insert into public_case (case_no, visible_from, holder_id, received_week, due_week, due_text, hand_overs, state,
+          category_id, group_id, area_id, measure_refs, proof)
+        select ${tip.caseNo}, ${tip.visible.from}::date, ${tip.holder}, ${tip.visible.week}::date,
+          ${tip.visible.dueWeek}::date, ${tip.dueText}, 0, 'routed', ${tip.visible.open ? tip.category : null},
+          ${tip.visible.open ? tip.group : null}, ${tip.visible.open ? tip.area : null},
+          ${tip.visible.open ? [...tip.measureRefs] : []}::text[], '[]'::jsonb
+        from accepted
+      ), new_notice as (
+        insert into notice (department_id, case_no, kind, day)
+        select ${tip.holder}, ${tip.caseNo}, 'arrival', ${tip.day}::date from accepted
+      ), spent_blobs as (
+        delete from draft_blob where draft_id = ${tip.draftId}::uuid and exists (select from accepted)
+      ), spent_draft as (
+        delete from draft where id = ${tip.draftId}::uuid and exists (select from accepted)
+      )
+      select count(*)::int as stored from accepted
+    `.execute(db)
+    return rows[0]?.stored === 1 ? 'stored' : 'repeated'
+  } catch (error) {
+    const { code, constraint } = error as { code?: string; constraint?: string }
+    if (code === UNIQUE_VIOLATION && constraint?.includes('case_no')) return 'number-taken'
+    throw error
+  }
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { cleanText, MAX_DESCRIPTION, MAX_PLACE, URGENCIES, WHEN_BUCKETS } from '../domain/tip.ts'
+
+const id = z.string().regex(/^[a-z0-9-]{1,40}$/, '请从列表里选择。')
+/** Optional fields of a form arrive as empty strings; both mean "not given". */
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' || value === undefined ? null : value), schema.nullable())
+
+const text = (max: number) =>
+  z
+    .string()
+    .transform(cleanText)
+    .refine((value) => Array.from(value).length <= max, `最多 ${max} 个字，请删减。`)
+
+// Chinese mobile and landline numbers, written any usual way; the officer dials them, the program does not.
+const PHONE = /^(?:\+?86)?(?:1[3-9]\d{9}|0\d{2,3}\d{7,8}(?:-\d{1,6})?|\d{7,8})$/
+
+/** The plain part of a tip as a person or a program sends it. Whether the ids exist is for the routing to say. */
+export const tipPlain = z.object({
+  category: id.describe('Category slug, see GET categories'),
+  area: id.describe('Area id, see GET areas; `unsure` when not known'),
+  answer: optional(id).describe('Answer to the category’s question, see GET categories'),
+  accused: optional(id).describe('Department complained of; only with `department-inaction`'),
+  when: z.enum(WHEN_BUCKETS, '请选择发生的时间。'),
+  urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal'),
+  description: text(MAX_DESCRIPTION).pipe(z.string().min(5, '请写下您看到了什么，至少 5 个字。')),
+  place: z.preprocess((value) => value ?? '', text(MAX_PLACE)).describe('Address or how to find the place'),
+  callback: optional(
+    z
+      .string()
+      .transform((value) => value.normalize('NFKC').replace(/[\s()（）-]/g, ''))
+      .refine((value) => PHONE.test(value), '电话号码不完整，请检查；不想接电话可以留空。'),
+  ),
+  checklist: z
+    .preprocess((value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]), z.array(z.string().max(60)).max(20))
+    .default([]),
+})
+export type TipPlain = z.infer<typeof tipPlain>

@@ -1,0 +1,240 @@
+import { dayOf, weekOf, type Day } from '../domain/day.ts'
+import { caseNumber } from '../domain/case-number.ts'
+import { dueDay, type Due } from '../domain/deadline.ts'
+import { DomainError } from '../domain/errors.ts'
+import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
+import { publicFrom } from '../domain/privacy.ts'
+import { route, type Route } from '../domain/routing.ts'
+import type { Narrative, TipFacts } from '../domain/tip.ts'
+import { insertTip } from '../db/tips.ts'
+import { sealPart } from '../sealing/envelope.ts'
+import { utf8 } from '../sealing/bytes.ts'
+import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import type { KeyPair } from '../sealing/age-identity.ts'
+import { wrapTipKey } from '../sealing/tip-keys.ts'
+import { filingKeys } from './filing-keys.ts'
+import type { Keys } from './keys.ts'
+import { lookupOf } from './lookup.ts'
+import type { Deps } from './ports.ts'
+
+/** A photo already sealed to the tip's own recipient and put into the file store. */
+export interface SealedPhoto {
+  readonly workingKey: string
+  readonly originalKey: string
+}
+
+/** A tip about to be filed; its parts are sealed in memory and nothing of them is kept in plain. */
+export interface TipInput {
+  readonly id: string
+  readonly keys: KeyPair
+  readonly facts: TipFacts
+  readonly narrative: Narrative
+  readonly photos: readonly SealedPhoto[]
+  /** Canonical, 24 symbols. */
+  readonly receiptCode: string
+  /** See {@link filingKeys}. */
+  readonly idempotencyKey: string
+  /** The caller's request in one string; a repeat of the key with another one is refused. */
+  readonly fingerprint: string
+  readonly lane: 'normal' | 'unverified'
+  /** A draft to be forgotten in the same breath. */
+  readonly draftId: string | null
+}
+
+/** What the district promises, as told before and after filing. */
+export interface FilingPromise {
+  readonly department: string
+  readonly hotline: string | null
+  readonly rule: string
+  readonly reason: string
+  readonly measureRefs: readonly string[]
+  readonly coDepartments: readonly string[]
+  readonly derived: boolean
+  readonly ambiguityNote: string | null
+  readonly category: string
+  readonly accept: Due
+  readonly conclude: Due
+}
+
+export interface FiledTip {
+  readonly caseNo: string
+  readonly receiptCode: string
+  readonly receivedDay: Day
+  readonly promise: FilingPromise
+}
+
+export interface FileResult extends FiledTip {
+  /** True when the key had been used before and nothing new was stored. */
+  readonly repeated: boolean
+}
+
+export interface Tips {
+  /** Who would get it, by which rule, and the dates it must keep. @throws {DomainError} `invalid-input` */
+  promise(facts: Pick<TipFacts, 'category' | 'answer' | 'area' | 'accused'>): Promise<FilingPromise>
+  /**
+   * Seals, routes and stores a tip in one statement: all of it or nothing.
+   * @throws {DomainError} `invalid-input`, `intake-closed`, `idempotency-conflict`
+   */
+  file(input: TipInput): Promise<FileResult>
+  /** The reply to an earlier filing with this key, if there was one. */
+  earlier(idempotencyKey: string): Promise<FiledTip | null>
+}
+
+/** "15 个工作日" or "60 天": how a term is said while its last day is not known. */
+export function termText(due: Due): string {
+  return due.unit === 'working' ? `${due.count} 个工作日` : `${due.count} 天`
+}
+
+const CASE_NUMBER_TRIES = 4
+
+export function createTips(deps: Deps, keys: Keys): Tips {
+  const { db, clock, random, plan, secrets } = deps
+
+  async function routed(
+    facts: Pick<TipFacts, 'category' | 'answer' | 'area' | 'accused'>,
+    today: Day,
+  ): Promise<{ route: Route; promise: FilingPromise }> {
+    const snapshot = await plan.current()
+    const found = route(snapshot.plan, snapshot.rules, facts)
+    const due = (step: 'accept' | 'conclude'): Due =>
+      dueDay(snapshot.deadlineRules, snapshot.calendar, found.category, step, today)
+    return {
+      route: found,
+      promise: {
+        department: found.department,
+        hotline: snapshot.departments.get(found.department)?.hotline ?? null,
+        rule: found.rule,
+        reason: found.reason,
+        measureRefs: found.measureRefs,
+        coDepartments: found.coDepartments,
+        derived: found.derived,
+        ambiguityNote: found.ambiguityNote,
+        category: found.category,
+        accept: due('accept'),
+        conclude: due('conclude'),
+      },
+    }
+  }
+
+  async function earlier(idempotencyKey: string, fingerprint: string | null): Promise<FiledTip | null> {
+    const filing = filingKeys(idempotencyKey, random)
+    const found = await db
+      .selectFrom('filing')
+      .select(['request_hash', 'reply'])
+      .where('key_hash', '=', filing.hash)
+      .executeTakeFirst()
+    if (!found) return null
+    if (fingerprint !== null && !found.request_hash.equals(filing.digest(fingerprint))) {
+      throw new DomainError('idempotency-conflict', '同一个 Idempotency-Key 已用于另一份内容，请换一个新的。')
+    }
+    return (await filing.open(found.reply)) as FiledTip
+  }
+
+  /** The tip's secret for each queue that may open it: the owner, and the dispatcher unless inaction is reported. */
+  async function wraps(input: TipInput, department: string): Promise<{ department: string; epoch: number; wrapped: Buffer }[]> {
+    const recipients = await keys.recipients()
+    const readers =
+      input.facts.category === INACTION_CATEGORY ? [department] : [...new Set([department, DISPATCHER_DEPARTMENT])]
+    return Promise.all(
+      readers.map(async (reader) => {
+        const key = recipients.get(reader)
+        if (!key) throw new DomainError('intake-closed', '承办单位的密钥还没有准备好，暂时不能接收举报，请先拨打热线。')
+        const address = { tip: input.id, department: reader, epoch: key.epoch }
+        return {
+          department: reader,
+          epoch: key.epoch,
+          wrapped: Buffer.from(await wrapTipKey(address, input.keys.identity, key.recipient)),
+        }
+      }),
+    )
+  }
+
+  return {
+    async promise(facts) {
+      return (await routed(facts, dayOf(clock.now()))).promise
+    },
+
+    earlier: (idempotencyKey) => earlier(idempotencyKey, null),
+
+    async file(input) {
+      const before = await earlier(input.idempotencyKey, input.fingerprint)
+      if (before) return { ...before, repeated: true }
+      const today = dayOf(clock.now())
+      const { route: found, promise } = await routed(input.facts, today)
+      const filing = filingKeys(input.idempotencyKey, random)
+      const receipt = await deriveReceipt(input.receiptCode)
+      const narrative = await sealPart({
+        recipients: [input.keys.recipient],
+        purpose: 'tip.narrative',
+        tip: input.id,
+        part: 0,
+        bytes: utf8(JSON.stringify(input.narrative)),
+      })
+      const wrapped = await wraps(input, found.department)
+      const snapshot = await plan.current()
+      const category = snapshot.categories.get(found.category)
+      const open = category?.visibility === 'open'
+
+      for (let attempt = 1; ; attempt += 1) {
+        const caseNo = caseNumber(today, random.bytes(5))
+        const filed: FiledTip = { caseNo, receiptCode: input.receiptCode, receivedDay: today, promise }
+        const outcome = await insertTip(db, {
+          filing: {
+            keyHash: filing.hash,
+            requestHash: filing.digest(input.fingerprint),
+            reply: await filing.seal(filed),
+          },
+          caseId: random.uuid(),
+          caseNo,
+          day: today,
+          category: found.category,
+          group: category?.group ?? '',
+          answer: input.facts.answer,
+          area: input.facts.area,
+          when: input.facts.when,
+          urgency: input.facts.urgency,
+          accused: input.facts.accused,
+          holder: found.department,
+          coDepartments: found.coDepartments,
+          rule: found.rule,
+          measureRefs: found.measureRefs,
+          derived: found.derived,
+          lane: input.lane,
+          acceptDue: promise.accept.day,
+          concludeDue: promise.conclude.day,
+          dueText: termText(promise.conclude),
+          tip: {
+            id: input.id,
+            lookup: lookupOf(secrets.lookup, receipt.auth),
+            reporterRecipient: receipt.recipient,
+            recipient: input.keys.recipient,
+            callback: input.narrative.callback !== null,
+            photoCount: input.photos.length,
+          },
+          parts: [
+            { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },
+            ...input.photos.flatMap((photo, part) => [
+              { purpose: 'tip.photo', part, sealed: null, blobKey: photo.workingKey },
+              { purpose: 'tip.original', part, sealed: null, blobKey: photo.originalKey },
+            ]),
+          ],
+          wraps: wrapped,
+          visible: {
+            from: publicFrom(today),
+            week: weekOf(today),
+            dueWeek: promise.conclude.day === null ? null : weekOf(promise.conclude.day),
+            open,
+          },
+          draftId: input.draftId,
+        })
+        if (outcome === 'stored') return { ...filed, repeated: false }
+        if (outcome === 'repeated') {
+          const winner = await earlier(input.idempotencyKey, input.fingerprint)
+          if (winner) return { ...winner, repeated: true }
+        }
+        // The five random symbols were taken this month: draw again.
+        if (attempt === CASE_NUMBER_TRIES) throw new Error('no free case number')
+      }
+    },
+  }
+}
