@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { dayOf, startOfDay } from '../domain/day.ts'
+import { assertFileKey } from '../services/file-store.ts'
+import type { FileStore } from '../services/file-store.ts'
+
+const DAY_MS = 86_400_000
+const INCOMING = 'incoming'
+
+/**
+ * Keeps blobs as files `dir/ab/<key>`, where `ab` are the key's last two characters (UUIDv7 keys share their first).
+ * A file is written under a passing name in `dir/incoming`, flushed and renamed, then its folder is flushed: after
+ * `put` answers, the blob survives a power cut, and nobody ever reads half of one. Only the owner may read. File
+ * times are set to midnight, since the minute of a tip is nobody's business.
+ */
+export function createDiskFiles(dir: string): FileStore {
+  const incoming = join(dir, INCOMING)
+  let prepared: Promise<void> | undefined
+
+  const pathOf = (key: string) => {
+    assertFileKey(key)
+    const shard = join(dir, key.slice(-2))
+    return { shard, path: join(shard, key) }
+  }
+
+  return {
+    async put(key, bytes) {
+      const { shard, path } = pathOf(key)
+      prepared ??= prepare(dir, incoming)
+      await prepared.catch((error: unknown) => {
+        prepared = undefined
+        throw error
+      })
+      const passing = join(incoming, randomBytes(16).toString('hex'))
+      try {
+        const file = await open(passing, 'wx', 0o600)
+        try {
+          await file.writeFile(bytes)
+          const midnight = startOfDay(dayOf(new Date()))
+          await file.utimes(midnight, midnight)
+          await file.datasync()
+        } finally {
+          await file.close()
+        }
+        if (await mkdir(shard, { recursive: true, mode: 0o700 })) await syncFolder(dir)
+        await rename(passing, path)
+      } catch (error) {
+        await rm(passing, { force: true })
+        throw error
+      }
+      await syncFolder(shard)
+    },
+
+    async get(key) {
+      const { path } = pathOf(key)
+      try {
+        return await readFile(path)
+      } catch (error) {
+        if (isMissing(error)) return null
+        throw error
+      }
+    },
+
+    async delete(key) {
+      const { shard, path } = pathOf(key)
+      try {
+        await rm(path)
+      } catch (error) {
+        if (isMissing(error)) return
+        throw error
+      }
+      await syncFolder(shard)
+    },
+
+    async *list() {
+      for (const shard of await namesIn(dir)) {
+        if (shard === INCOMING) continue
+        for (const key of await namesIn(join(dir, shard))) {
+          const found = await stat(join(dir, shard, key)).catch((error: unknown) => {
+            if (isMissing(error)) return undefined
+            throw error
+          })
+          if (found) yield { key, storedAt: found.mtime, bytes: found.size }
+        }
+      }
+    },
+  }
+}
+
+/** Makes the folders, and clears what a crash left half-written more than two days ago. */
+async function prepare(dir: string, incoming: string): Promise<void> {
+  await mkdir(incoming, { recursive: true, mode: 0o700 })
+  const before = Date.now() - 2 * DAY_MS
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name)
+    const found = await stat(path).catch(() => undefined)
+    if (found && found.mtimeMs < before) await rm(path, { force: true })
+  }
+  await syncFolder(dir)
+}
+
+/** Flushes a folder's own entries; without it a rename may be lost with the power. */
+async function syncFolder(path: string): Promise<void> {
+  // Windows cannot open folders, and its file system journals renames by itself.
+  if (process.platform === 'win32') return
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path)
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')
+}

@@ -1,0 +1,29 @@
+/** One stored blob as the janitor sees it. */
+export interface StoredFile {
+  readonly key: string
+  /** The day it was put, at 00:00 +08:00: no store tells the minute. */
+  readonly storedAt: Date
+  readonly bytes: number
+}
+
+/**
+ * Keeps sealed blobs by key. A key is random (hex or UUID, `[0-9a-z-]{8,64}`), chosen by the caller and never reused.
+ * A blob is put before the row that names it, so that a crash leaves an unnamed blob and never a row without its blob.
+ */
+export interface FileStore {
+  /** Answers once the bytes would survive a power cut. */
+  put(key: string, bytes: Uint8Array): Promise<void>
+  /** The bytes, or null when there is no such blob. */
+  get(key: string): Promise<Uint8Array | null>
+  /** Removes the blob; a missing one is no error. */
+  delete(key: string): Promise<void>
+  /** All complete blobs, in no particular order. */
+  list(): AsyncIterable<StoredFile>
+}
+
+const KEY = /^[0-9a-z][0-9a-z-]{6,62}[0-9a-z]$/
+
+/** Refuses a key that is not of the agreed shape, before it can become part of a path. */
+export function assertFileKey(key: string): void {
+  if (!KEY.test(key)) throw new TypeError('A file key must match [0-9a-z-]{8,64}.')
+}
