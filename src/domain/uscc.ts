@@ -25,6 +25,18 @@ export function isValidUscc(code: string): boolean {
   return code.length === 18 && checkSymbol(code.slice(0, 17)) === code.charAt(17)
 }
 
+/** What is wrong with a normalised code, in zh-CN and with what to look at; null when it is valid. */
+export function usccProblem(code: string): string | null {
+  if (code.length !== 18) return `统一社会信用代码应为18位，这里是${code.length}位。`
+  const wrong = [...code].find((symbol) => !SYMBOLS.includes(symbol))
+  if (wrong !== undefined) {
+    const likely = { O: '0', I: '1', S: '5', Z: '2', V: 'U或Y' }[wrong]
+    const hint = likely === undefined ? '' : `，请核对是不是${likely}`
+    return `统一社会信用代码里不会有“${wrong}”${hint}。`
+  }
+  return isValidUscc(code) ? null : '统一社会信用代码的校验位不对，请逐位核对。'
+}
+
 /** Completes 17 symbols with their check symbol, for demonstration data. @throws RangeError on a symbol not allowed. */
 export function makeUscc(body17: string): string {
   const check = body17.length === 17 ? checkSymbol(body17) : null

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isValidUscc, makeUscc, normalizeUscc } from '../../src/domain/uscc.ts'
+import { isValidUscc, makeUscc, normalizeUscc, usccProblem } from '../../src/domain/uscc.ts'
 
 const SYMBOLS = [...'0123456789ABCDEFGHJKLMNPQRTUWXY']
 
@@ -40,6 +40,14 @@ describe('a unified social credit code', () => {
         expect(isValidUscc(code.slice(0, at) + other + code.slice(at + 1))).toBe(false)
       }),
     )
+  })
+
+  it('that is wrong says what to look at, and is never repaired', () => {
+    expect(usccProblem('91350100M000100Y43')).toBeNull()
+    expect(usccProblem('91350100M000100Y4')).toContain('17位')
+    expect(usccProblem('9135O100M000100Y43')).toContain('是不是0')
+    expect(usccProblem('9135-100M000100Y43')).toContain('“-”')
+    expect(usccProblem('91350100M000100Y44')).toContain('校验位')
   })
 
   it('cannot be made from anything else', () => {
