@@ -1,0 +1,63 @@
+import { runCommand, UsageError, type Given } from './command.ts'
+import { withRuntime } from './with-runtime.ts'
+
+const HELP = `
+Usage: npm run staff -- add --username USER --name NAME --department ID --roles ROLE[,ROLE…]
+       npm run staff -- remove USER
+
+add     Invites a member and prints a link that works once: the member opens it, chooses a passphrase, and the key
+        made from it never leaves the browser. The first administrator of a real database is made this way.
+remove  Takes away the member's access and keys.
+
+  --username USER   name to sign in with
+  --name NAME       name that colleagues see
+  --department ID   department or subdistrict, e.g. qu-daqiban
+  --roles LIST      officer, dispatcher, publisher, custodian, approver, finance, auditor, admin
+  --help            show this
+
+The embedded database is opened by one program only: stop the server first.
+`
+
+async function add(given: Given): Promise<void> {
+  const invitation = {
+    username: given.required('username'),
+    displayName: given.required('name'),
+    departmentId: given.required('department'),
+    roles: given
+      .required('roles')
+      .split(',')
+      .map((role) => role.trim())
+      .filter((role) => role !== ''),
+    createdBy: null,
+  }
+  await withRuntime(async ({ services, config }) => {
+    const { token, expiresAt } = await services.staff.createEnrolment(invitation)
+    console.log(`Invited ${invitation.username}. The link works once, until ${expiresAt.toISOString()}:`)
+    console.log(`${config.publicUrl ?? `http://localhost:${String(config.port)}`}/staff/enrol/#${token}`)
+  })
+}
+
+async function remove(given: Given): Promise<void> {
+  const username = given.positionals[1]
+  if (username === undefined) throw new UsageError('Say whom to remove: remove USER')
+  await withRuntime(({ services }) => services.staff.remove(username))
+  console.log(`Removed ${username}.`)
+}
+
+const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = { add, remove }
+
+await runCommand({
+  help: HELP,
+  words: 2,
+  options: {
+    username: { type: 'string' },
+    name: { type: 'string' },
+    department: { type: 'string' },
+    roles: { type: 'string' },
+  },
+  run: async (given) => {
+    const verb = VERBS[given.positionals[0] ?? '']
+    if (!verb) throw new UsageError('Say what to do: add or remove')
+    await verb(given)
+  },
+})

@@ -1,0 +1,48 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { lockData } from '../adapters/data-lock.ts'
+import { readConfig } from '../config.ts'
+import { startServer, stopOnSignal } from '../server.ts'
+import { build, isBuilt } from './build.ts'
+import { runCommand } from './command.ts'
+
+const HELP = `
+Usage: npm start
+
+Builds when needed, prepares the embedded database on its first start, and serves the site.
+
+Settings are environment variables:
+  PORT          4321           port; 0 takes a free one and prints it
+  HOST          127.0.0.1      address to listen on; another one needs PUBLIC_URL
+  DATA_DIR      data           folder of the embedded database, keys and files
+  DATABASE_URL                 PostgreSQL 15 or newer instead of the embedded database
+  PUBLIC_URL                   https address that visitors use
+  DEMO          on             demonstration data (embedded database on loopback only); off: start empty
+
+  --help   show this
+`
+
+async function start(): Promise<void> {
+  const config = readConfig(process.env)
+  if (!isBuilt()) {
+    // A running server reads from dist/: do not replace it under its feet.
+    const release = config.databaseUrl === null ? lockData(config.dataDir) : () => {}
+    try {
+      console.log('Building…')
+      await build()
+    } finally {
+      release()
+    }
+  }
+  const server = await startServer()
+  stopOnSignal(server)
+  console.log(`\n  ${config.siteName}\n  ${config.publicUrl ?? server.url}/\n`)
+  const accounts = join(config.dataDir, 'demo-accounts.txt')
+  if (config.demo && existsSync(accounts)) {
+    const lines = readFileSync(accounts, 'utf8').trimEnd().split('\n')
+    console.log(lines.map((line) => `  ${line}`.trimEnd()).join('\n'))
+    console.log(`\n  (${accounts})\n`)
+  }
+}
+
+await runCommand({ help: HELP, run: start })

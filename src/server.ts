@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { getRequestListener } from '@hono/node-server'
+import { describeFailure, StartError } from './cli/failure.ts'
+import { readConfig } from './config.ts'
+import { createStaticFiles } from './http/static-files.ts'
+import type { Runtime } from './runtime.ts'
+
+interface App {
+  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly runtime: Runtime
+}
+
+export interface RunningServer {
+  /** Where it answers, without a trailing slash. */
+  readonly url: string
+  /** Stops accepting, lets running requests end (5 s at most), closes the database and frees the data directory. */
+  stop(): Promise<void>
+}
+
+const DIST = fileURLToPath(new URL('../dist/', import.meta.url))
+const DRAIN_MS = 5_000
+const MINUTE_MS = 60_000
+
+function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve(server.address() as AddressInfo)
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => {
+      server.closeAllConnections()
+    }, DRAIN_MS)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}
+
+/**
+ * Serves the built program. The adapter's bundle does not listen: it leaves the app where this finds it, so that
+ * there is one copy of every module and one database handle.
+ * @throws {Error} with one line for the operator: wrong setting, directory in use, no build, port taken
+ */
+export async function startServer(
+  env: Record<string, string | undefined> = process.env,
+): Promise<RunningServer> {
+  const config = readConfig(env)
+  if (!existsSync(`${DIST}server/entry.mjs`)) throw new StartError('dist/ is missing; run: npm run build')
+  await import(pathToFileURL(`${DIST}server/entry.mjs`).href)
+  const app = (globalThis as { [key: symbol]: unknown })[Symbol.for('lantian.app')] as App
+  const serveStatic = createStaticFiles(`${DIST}client`, config.publicUrl?.startsWith('https://') ?? false)
+  const answer = getRequestListener(app.fetch)
+  const server = createServer(
+    {
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 20_000,
+      // 60 MB of photos over 3 Mbit/s of weak mobile network take under three minutes; a stalled one must end.
+      requestTimeout: 15 * MINUTE_MS,
+      // Longer than a proxy keeps its connections (60 s), so that the proxy ends them first.
+      keepAliveTimeout: 65_000,
+    },
+    (req, res) => {
+      if (!serveStatic(req, res)) void answer(req, res)
+    },
+  )
+  server.maxHeadersCount = 100
+  try {
+    const { port } = await listen(server, config.port, config.host)
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host
+    return {
+      url: `http://${host === '127.0.0.1' ? 'localhost' : host}:${String(port)}`,
+      stop: async () => {
+        await close(server)
+        await app.runtime.close()
+      },
+    }
+  } catch (error) {
+    await app.runtime.close()
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') {
+      throw new StartError(`PORT: ${String(config.port)} is taken by another program; set another PORT`)
+    }
+    throw error
+  }
+}
+
+/** Runs until the process is told to end. */
+export function stopOnSignal(server: RunningServer): void {
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A second signal means: at once.
+      if (stopping) process.exit(1)
+      stopping = true
+      server.stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      )
+    })
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const server = await startServer()
+    stopOnSignal(server)
+    console.log(`Listening on ${server.url}`)
+  } catch (error) {
+    console.error(describeFailure(error))
+    process.exit(1)
+  }
+}
