@@ -44,7 +44,9 @@ const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
  */
 export function readConfig(env: Record<string, string | undefined>): Config {
   // An empty setting is an absent one, as in every shell script.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
   const parsed = schema.safeParse(given)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
@@ -54,12 +56,20 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   const loopback = LOOPBACK.has(value.HOST)
   const open = value.DATABASE_URL !== undefined || value.PUBLIC_URL !== undefined || !loopback
   if (value.DEMO === 'on' && open) {
-    throw new ConfigError('DEMO: demonstration data never loads with DATABASE_URL, PUBLIC_URL or a HOST that is not loopback')
+    throw new ConfigError(
+      'DEMO: demonstration data never loads with DATABASE_URL, PUBLIC_URL or a HOST that is not loopback',
+    )
   }
   if (!loopback && !value.PUBLIC_URL) {
-    throw new ConfigError('PUBLIC_URL: required when HOST is not loopback, since cookies and WebCrypto need HTTPS')
+    throw new ConfigError(
+      'PUBLIC_URL: required when HOST is not loopback, since cookies and WebCrypto need HTTPS',
+    )
   }
-  if (value.PUBLIC_URL && !value.PUBLIC_URL.startsWith('https://') && !LOOPBACK.has(new URL(value.PUBLIC_URL).hostname)) {
+  if (
+    value.PUBLIC_URL &&
+    !value.PUBLIC_URL.startsWith('https://') &&
+    !LOOPBACK.has(new URL(value.PUBLIC_URL).hostname)
+  ) {
     throw new ConfigError('PUBLIC_URL: must be https:// off localhost, since cookies and WebCrypto need it')
   }
   return {

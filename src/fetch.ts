@@ -3,11 +3,12 @@ import { Hono } from 'hono'
 import { createApi } from './api/index.ts'
 import { problemResponse } from './api/problem.ts'
 import { DomainError } from './domain/errors.ts'
+import { DISPATCHER_DEPARTMENT } from './domain/plan.ts'
 import { isCrossSite, isOwnHost } from './http/cross-site.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createPageCache, replyFrom } from './http/page-cache.ts'
 import { SESSION_COOKIE } from './http/session-cookie.ts'
-import { unavailablePage } from './http/unavailable.ts'
+import { unavailablePage, type Hotlines } from './http/unavailable.ts'
 import { currentRuntime } from './runtime.ts'
 import type { StaffSession } from './services/staff.ts'
 
@@ -22,8 +23,17 @@ const { services, config, clock, random } = runtime
 const https = config.publicUrl?.startsWith('https://') ?? false
 const cache = createPageCache()
 
+// Kept for the page that is shown when the database is away.
+let hotlines: Hotlines = { district: null }
+async function refreshHotlines(): Promise<void> {
+  const { departments } = await services.plan.current()
+  hotlines = { district: departments.get(DISPATCHER_DEPARTMENT)?.hotline ?? null }
+}
+await refreshHotlines()
+
 // Answered for anybody alike: may be kept. Everything else is somebody's own.
-const PRIVATE = /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|receipts|staff|challenges))(?:\/|$)/
+const PRIVATE =
+  /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|receipts|staff|challenges))(?:\/|$)/
 
 const isAsset = (path: string): boolean => path.startsWith('/assets/')
 
@@ -50,7 +60,10 @@ app.use(async (c, next) => {
     config.publicUrl,
   )
   if (crossSite) {
-    return refuse(path, new DomainError('cross-site', '这个请求来自别的网站，已拒绝。请在本站页面上重新操作。'))
+    return refuse(
+      path,
+      new DomainError('cross-site', '这个请求来自别的网站，已拒绝。请在本站页面上重新操作。'),
+    )
   }
   return next()
 })
@@ -78,7 +91,7 @@ app.use(async (c, next) => {
     version = await services.versions.current()
   } catch {
     const stale = cache.getStale(key)
-    return stale ? replyFrom(stale, c.req.raw) : unavailablePage(services.hotlines(), securityHeaders(path, https))
+    return stale ? replyFrom(stale, c.req.raw) : unavailablePage(hotlines, securityHeaders(path, https))
   }
   const now = clock.now()
   const hit = cache.get(key, version, now.getTime())
@@ -91,7 +104,13 @@ app.use(async (c, next) => {
     return
   }
   const body = new Uint8Array(await res.arrayBuffer())
-  for (const name of ['content-type', 'link', 'content-disposition', 'access-control-allow-origin', 'content-language']) {
+  for (const name of [
+    'content-type',
+    'link',
+    'content-disposition',
+    'access-control-allow-origin',
+    'content-language',
+  ]) {
     const value = res.headers.get(name)
     if (value !== null) own[name] = value
   }
@@ -126,7 +145,7 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   const reply = await astro()(c, next)
   if (reply instanceof Response && reply.status === 500 && !(await services.readiness.databaseAnswers())) {
-    return unavailablePage(services.hotlines(), {})
+    return unavailablePage(hotlines, {})
   }
   return reply
 })
@@ -135,8 +154,10 @@ app.onError(async (error, c) => {
   if (error instanceof DomainError) return refuse(c.req.path, error)
   if (!(await services.readiness.databaseAnswers())) {
     return c.req.path.startsWith('/api/')
-      ? problemResponse(new DomainError('database-unavailable', '系统暂时无法保存数据，请稍后再试或拨打热线。'))
-      : unavailablePage(services.hotlines(), securityHeaders(c.req.path, https))
+      ? problemResponse(
+          new DomainError('database-unavailable', '系统暂时无法保存数据，请稍后再试或拨打热线。'),
+        )
+      : unavailablePage(hotlines, securityHeaders(c.req.path, https))
   }
   runtime.log.error(error, { requestId: c.get('requestId') })
   return c.text('error', 500)

@@ -56,7 +56,8 @@ export async function ensurePlan(db: Connection['db']): Promise<void> {
   const plan = loadPlan()
   const rules = buildRules(plan)
   const violations = checkRules(plan, rules)
-  if (violations.length > 0) throw new Error(`routing rules are not total: ${violations.slice(0, 3).join('; ')}`)
+  if (violations.length > 0)
+    throw new Error(`routing rules are not total: ${violations.slice(0, 3).join('; ')}`)
   await db.transaction().execute((tx) => storePlan(tx, plan, rules, DEFAULT_DEADLINE_RULES))
 }
 
@@ -98,7 +99,16 @@ export async function createRuntime(
       demo: config.demo,
     }
     const services = createServices(deps)
-    return { config, services, deps, clock: systemClock, random: systemRandom, log, engine: connection.engine, close }
+    return {
+      config,
+      services,
+      deps,
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      engine: connection.engine,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

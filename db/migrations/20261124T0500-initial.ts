@@ -151,7 +151,8 @@ const UP = [
     received_day date not null,
     accept_due date,
     conclude_due date,
-    due_text text not null,
+    due_count integer not null,
+    due_unit text not null check (due_unit in ('working','calendar')),
     complex boolean not null default false,
     extended boolean not null default false,
     pause_used boolean not null default false,
@@ -174,6 +175,8 @@ const UP = [
     dispute_until date,
     disputed boolean not null default false,
     attached_to uuid references case_file,
+    hide_category boolean not null default false,
+    hide_area boolean not null default false,
     check (published_by is null or published_by <> concluded_by)
   )`,
   // The queue page: one holder, unfinished or finished, by due day.
@@ -249,6 +252,7 @@ const UP = [
     received_week date not null,
     due_week date,
     due_text text not null,
+    overdue_from date,
     hand_overs integer not null,
     state text not null check (state in ('routed','accepted','working','reviewing','published','closed')),
     category_id text references category,
@@ -297,6 +301,8 @@ const UP = [
     revision integer not null,
     subject_name text not null,
     uscc text,
+    decision_no text,
+    authority text not null,
     grams text[] not null,
     listed_on date not null,
     listed_until date,
@@ -306,7 +312,15 @@ const UP = [
   )`,
   `create index entry_page on entry (list, listed_on desc, entry_no desc)`,
   `create index entry_grams on entry using gin (grams)`,
-  `create index entry_uscc on entry (uscc) where uscc is not null`,
+  // Look-ups by the beginning of a code, in any locale.
+  `create index entry_uscc on entry (uscc text_pattern_ops) where uscc is not null`,
+  `create index entry_decision on entry (decision_no text_pattern_ops) where decision_no is not null`,
+  `create index entry_no_prefix on entry (entry_no text_pattern_ops)`,
+  // The list of one authority, and which authorities a list has.
+  `create index entry_authority on entry (list, authority, listed_on desc, entry_no desc)`,
+  // One decision lists one subject once.
+  `create unique index entry_once on entry (list, decision_no, coalesce(uscc, search_name))
+    where decision_no is not null and state = 'listed'`,
   `create table list_proposal (
     id uuid primary key,
     list text not null,
@@ -318,8 +332,10 @@ const UP = [
     proposed_at timestamptz not null,
     decided_by uuid references member,
     decided_at timestamptz,
+    decision_reason text,
     check (decided_by is null or decided_by <> proposed_by)
   )`,
+  `create index list_proposal_waiting on list_proposal (status, proposed_at)`,
   `create table entry_revision (
     entry_id uuid not null references entry,
     revision integer not null,

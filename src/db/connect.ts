@@ -45,7 +45,12 @@ export function connectPostgres(url: string, max = 10): Connection {
  */
 export async function connectPglite(dataDir: string, image?: Blob): Promise<Connection> {
   const pglite = await PGlite.create({ dataDir, ...(image ? { loadDataDir: image } : {}) })
-  const pool = new pg.Pool({ ...createPgConfig(pglite), max: 1, connectionTimeoutMillis: 10_000, types } as pg.PoolConfig)
+  const pool = new pg.Pool({
+    ...createPgConfig(pglite),
+    max: 1,
+    connectionTimeoutMillis: 10_000,
+    types,
+  } as pg.PoolConfig)
   pool.on('error', () => {})
   const db = kysely(pool)
   return {

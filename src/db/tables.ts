@@ -158,7 +158,8 @@ export interface CaseFileTable {
   received_day: Day
   accept_due: Day | null
   conclude_due: Day | null
-  due_text: string
+  due_count: number
+  due_unit: 'working' | 'calendar'
   complex: Generated<boolean>
   extended: Generated<boolean>
   pause_used: Generated<boolean>
@@ -181,6 +182,8 @@ export interface CaseFileTable {
   dispute_until: Day | null
   disputed: Generated<boolean>
   attached_to: string | null
+  hide_category: Generated<boolean>
+  hide_area: Generated<boolean>
 }
 
 export interface TipTable {
@@ -259,6 +262,8 @@ export interface PublicCaseTable {
   received_week: Day
   due_week: Day | null
   due_text: string
+  /** From this day on the case counts as overdue while it is not published; null when it was concluded in time. */
+  overdue_from: Day | null
   hand_overs: number
   state: string
   category_id: string | null
@@ -308,6 +313,8 @@ export interface EntryTable {
   revision: number
   subject_name: string
   uscc: string | null
+  decision_no: string | null
+  authority: string
   grams: string[]
   listed_on: Day
   listed_until: Day | null
@@ -327,6 +334,7 @@ export interface ListProposalTable {
   proposed_at: Date
   decided_by: string | null
   decided_at: Date | null
+  decision_reason: string | null
 }
 
 export interface EntryRevisionTable {

@@ -1,6 +1,9 @@
-import { sql } from 'kysely'
+import { sql, type Insertable } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import type { Db } from './connect.ts'
+import type { PublicCaseTable } from './tables.ts'
+
+export type PublicCaseRow = Insertable<PublicCaseTable>
 
 /** Everything one filing writes. */
 export interface NewTip {
@@ -9,7 +12,6 @@ export interface NewTip {
   readonly caseNo: string
   readonly day: Day
   readonly category: string
-  readonly group: string
   readonly answer: string | null
   readonly area: string
   readonly when: string
@@ -23,7 +25,8 @@ export interface NewTip {
   readonly lane: 'normal' | 'unverified'
   readonly acceptDue: Day | null
   readonly concludeDue: Day | null
-  readonly dueText: string
+  readonly dueCount: number
+  readonly dueUnit: 'working' | 'calendar'
   readonly tip: {
     readonly id: string
     readonly lookup: Buffer
@@ -39,14 +42,8 @@ export interface NewTip {
     readonly blobKey: string | null
   }[]
   readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
-  /** The ledger's row, which is invisible until `from`. */
-  readonly visible: {
-    readonly from: Day
-    readonly week: Day
-    readonly dueWeek: Day | null
-    /** An open category may be named before the case is concluded. */
-    readonly open: boolean
-  }
+  /** The ledger's row, invisible until its day. */
+  readonly ledger: PublicCaseRow
   readonly draftId: string | null
 }
 
@@ -69,11 +66,11 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
       ), new_case as (
         insert into case_file (id, case_no, category_id, answer, area_id, when_bucket, urgency, accused_department_id,
           holder_id, co_departments, rule_id, measure_refs, derived, state, lane, received_day, accept_due, conclude_due,
-          due_text)
+          due_count, due_unit)
         select ${tip.caseId}::uuid, ${tip.caseNo}, ${tip.category}, ${tip.answer}, ${tip.area}, ${tip.when}, ${tip.urgency},
           ${tip.accused}, ${tip.holder}, ${[...tip.coDepartments]}::text[], ${tip.rule}, ${[...tip.measureRefs]}::text[],
           ${tip.derived}::boolean, 'routed', ${tip.lane}, ${tip.day}::date, ${tip.acceptDue}::date,
-          ${tip.concludeDue}::date, ${tip.dueText}
+          ${tip.concludeDue}::date, ${tip.dueCount}::int, ${tip.dueUnit}
         from accepted
       ), new_tip as (
         insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by)
@@ -102,12 +99,12 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
           (2, 'system', 'route', 'received', 'routed', ${events}::text)
         ) as e (ordinal, role, action, from_state, to_state, data)
       ), new_public as (
-        insert into public_case (case_no, visible_from, holder_id, received_week, due_week, due_text, hand_overs, state,
-          category_id, group_id, area_id, measure_refs, proof)
-        select ${tip.caseNo}, ${tip.visible.from}::date, ${tip.holder}, ${tip.visible.week}::date,
-          ${tip.visible.dueWeek}::date, ${tip.dueText}, 0, 'routed', ${tip.visible.open ? tip.category : null},
-          ${tip.visible.open ? tip.group : null}, ${tip.visible.open ? tip.area : null},
-          ${tip.visible.open ? [...tip.measureRefs] : []}::text[], '[]'::jsonb
+        insert into public_case (case_no, visible_from, holder_id, received_week, due_week, due_text, overdue_from,
+          hand_overs, state, category_id, group_id, area_id, measure_refs, proof)
+        select ${tip.caseNo}, ${tip.ledger.visible_from}::date, ${tip.ledger.holder_id},
+          ${tip.ledger.received_week}::date, ${tip.ledger.due_week}::date, ${tip.ledger.due_text},
+          ${tip.ledger.overdue_from}::date, 0, ${tip.ledger.state}, ${tip.ledger.category_id}, ${tip.ledger.group_id},
+          ${tip.ledger.area_id}, ${tip.ledger.measure_refs}::text[], '[]'::jsonb
         from accepted
       ), new_notice as (
         insert into notice (department_id, case_no, kind, day)

@@ -90,10 +90,11 @@ function categoryOf(plan: Plan, id: string): Category | undefined {
   return plan.categories.find((category) => category.id === id)
 }
 
-/** What an answer (null: none given, so the split's default) makes of the chosen category. */
+/** What an answer (null: none given, so the one that keeps the category) makes of the chosen category. */
 function settle(plan: Plan, chosen: Category, answerId: string | null) {
   const split = splitFor(plan, chosen.id)
-  const answer = split?.answers.find(({ id }) => id === (answerId ?? split.defaultAnswer)) ?? null
+  const answer =
+    split?.answers.find(({ id }) => id === (answerId ?? suggestedAnswer(plan, chosen.id))) ?? null
   const category = (answer?.category && categoryOf(plan, answer.category)) || chosen
   return { split, answer, category, department: answer?.department ?? category.defaultDepartment }
 }

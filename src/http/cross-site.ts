@@ -22,7 +22,8 @@ export function isOwnHost(host: string | null, publicUrl: string | null): boolea
  */
 export function isCrossSite(request: Origin, publicUrl: string | null): boolean {
   if (SAFE.has(request.method)) return false
-  if (request.fetchSite !== null && request.fetchSite !== 'same-origin' && request.fetchSite !== 'none') return true
+  if (request.fetchSite !== null && request.fetchSite !== 'same-origin' && request.fetchSite !== 'none')
+    return true
   if (request.origin === null) return false
   if (publicUrl !== null && request.origin === publicUrl) return false
   try {

@@ -38,7 +38,13 @@ export interface PageCache {
   get(key: string, version: string, now: number): CachedReply | undefined
   /** The last reply whatever its age: better than nothing while the database is away. */
   getStale(key: string): CachedReply | undefined
-  put(key: string, headers: Record<string, string>, body: Uint8Array<ArrayBuffer>, version: string, now: Date): CachedReply
+  put(
+    key: string,
+    headers: Record<string, string>,
+    body: Uint8Array<ArrayBuffer>,
+    version: string,
+    now: Date,
+  ): CachedReply
 }
 
 export function createPageCache(maxBytes = MAX_BYTES): PageCache {
@@ -100,7 +106,8 @@ export function replyFrom(cached: CachedReply, request: Request): Response {
   headers.set('etag', cached.etag)
   headers.set('vary', 'accept-encoding')
   headers.set('cache-control', 'no-cache')
-  if (request.headers.get('if-none-match')?.includes(cached.etag)) return new Response(null, { status: 304, headers })
+  if (request.headers.get('if-none-match')?.includes(cached.etag))
+    return new Response(null, { status: 304, headers })
   const accepted = request.headers.get('accept-encoding') ?? ''
   if (cached.brotli && /\bbr\b/.test(accepted)) {
     headers.set('content-encoding', 'br')

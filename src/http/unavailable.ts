@@ -17,6 +17,11 @@ export function unavailablePage(hotlines: Hotlines, headers: Record<string, stri
 <p><a href="/">返回首页</a></p></main></body></html>`
   return new Response(body, {
     status: 503,
-    headers: { ...headers, 'content-type': 'text/html; charset=utf-8', 'retry-after': '30', 'cache-control': 'no-store' },
+    headers: {
+      ...headers,
+      'content-type': 'text/html; charset=utf-8',
+      'retry-after': '30',
+      'cache-control': 'no-store',
+    },
   })
 }

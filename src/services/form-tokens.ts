@@ -14,7 +14,9 @@ export interface FormTokens {
 
 export function createFormTokens(deps: { clock: Clock; random: Random; secrets: ServerSecrets }): FormTokens {
   const sign = (body: string, purpose: string, holder: string): Buffer =>
-    createHmac('sha256', deps.secrets.form).update(JSON.stringify([body, purpose, holder])).digest()
+    createHmac('sha256', deps.secrets.form)
+      .update(JSON.stringify([body, purpose, holder]))
+      .digest()
 
   return {
     issue(purpose, holder) {
@@ -32,7 +34,10 @@ export function createFormTokens(deps: { clock: Clock; random: Random; secrets: 
         !timingSafeEqual(given, expected) ||
         !(age >= -60 && age <= MAX_AGE_SECONDS)
       ) {
-        throw new DomainError('form-token', '页面已过期或不是从本站打开的，请刷新后重试。您填写的内容会保留。')
+        throw new DomainError(
+          'form-token',
+          '页面已过期或不是从本站打开的，请刷新后重试。您填写的内容会保留。',
+        )
       }
     },
   }

@@ -3,7 +3,16 @@ import { loadPlan } from '../../db/seed/plan.ts'
 import type { Db } from '../db/connect.ts'
 import { loadDeadlineRules, loadDepartments, loadPoliceByArea, loadRoutingRules } from '../db/plan.ts'
 import type { DeadlineRule, WorkCalendar } from '../domain/deadline.ts'
-import type { Area, Category, CategoryGroup, Department, Measure, Plan, PlanRow, Section } from '../domain/plan.ts'
+import type {
+  Area,
+  Category,
+  CategoryGroup,
+  Department,
+  Measure,
+  Plan,
+  PlanRow,
+  Section,
+} from '../domain/plan.ts'
 import type { RoutingRule } from '../domain/routing.ts'
 import type { DataVersions } from './versions.ts'
 
@@ -40,7 +49,10 @@ async function read(db: Db): Promise<PlanSnapshot> {
   const rules = await loadRoutingRules(db)
   const deadlineRules = await loadDeadlineRules(db)
   const policeByArea = await loadPoliceByArea(db)
-  const departments = source.departments.map((department) => ({ ...department, ...edited.get(department.id) }))
+  const departments = source.departments.map((department) => ({
+    ...department,
+    ...edited.get(department.id),
+  }))
   const plan: Plan = { ...source, departments }
   return {
     plan,
@@ -54,7 +66,9 @@ async function read(db: Db): Promise<PlanSnapshot> {
     groups: byId(plan.groups),
     sections: new Map(plan.sections.map((section) => [section.no, section])),
     measures: byId(plan.measures),
-    rows: new Map(plan.measures.flatMap((measure) => [measure, ...measure.items]).map((row) => [row.id, row])),
+    rows: new Map(
+      plan.measures.flatMap((measure) => [measure, ...measure.items]).map((row) => [row.id, row]),
+    ),
   }
 }
 

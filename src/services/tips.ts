@@ -1,9 +1,9 @@
-import { dayOf, weekOf, type Day } from '../domain/day.ts'
+import { dayOf, type Day } from '../domain/day.ts'
 import { caseNumber } from '../domain/case-number.ts'
 import { dueDay, type Due } from '../domain/deadline.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
-import { publicFrom } from '../domain/privacy.ts'
+import type { CaseFacts } from '../domain/privacy.ts'
 import { route, type Route } from '../domain/routing.ts'
 import type { Narrative, TipFacts } from '../domain/tip.ts'
 import { insertTip } from '../db/tips.ts'
@@ -14,6 +14,7 @@ import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
 import { filingKeys } from './filing-keys.ts'
 import type { Keys } from './keys.ts'
+import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
 
@@ -80,11 +81,6 @@ export interface Tips {
   earlier(idempotencyKey: string): Promise<FiledTip | null>
 }
 
-/** "15 个工作日" or "60 天": how a term is said while its last day is not known. */
-export function termText(due: Due): string {
-  return due.unit === 'working' ? `${due.count} 个工作日` : `${due.count} 天`
-}
-
 const CASE_NUMBER_TRIES = 4
 
 export function createTips(deps: Deps, keys: Keys): Tips {
@@ -131,14 +127,23 @@ export function createTips(deps: Deps, keys: Keys): Tips {
   }
 
   /** The tip's secret for each queue that may open it: the owner, and the dispatcher unless inaction is reported. */
-  async function wraps(input: TipInput, department: string): Promise<{ department: string; epoch: number; wrapped: Buffer }[]> {
+  async function wraps(
+    input: TipInput,
+    department: string,
+  ): Promise<{ department: string; epoch: number; wrapped: Buffer }[]> {
     const recipients = await keys.recipients()
     const readers =
-      input.facts.category === INACTION_CATEGORY ? [department] : [...new Set([department, DISPATCHER_DEPARTMENT])]
+      input.facts.category === INACTION_CATEGORY
+        ? [department]
+        : [...new Set([department, DISPATCHER_DEPARTMENT])]
     return Promise.all(
       readers.map(async (reader) => {
         const key = recipients.get(reader)
-        if (!key) throw new DomainError('intake-closed', '承办单位的密钥还没有准备好，暂时不能接收举报，请先拨打热线。')
+        if (!key)
+          throw new DomainError(
+            'intake-closed',
+            '承办单位的密钥还没有准备好，暂时不能接收举报，请先拨打热线。',
+          )
         const address = { tip: input.id, department: reader, epoch: key.epoch }
         return {
           department: reader,
@@ -172,8 +177,17 @@ export function createTips(deps: Deps, keys: Keys): Tips {
       })
       const wrapped = await wraps(input, found.department)
       const snapshot = await plan.current()
-      const category = snapshot.categories.get(found.category)
-      const open = category?.visibility === 'open'
+      const { category, group } = namesOf(snapshot, found.category)
+      const ledgerFacts = (caseNo: string): CaseFacts => ({
+        ...UNDECIDED,
+        caseNo,
+        holder: found.department,
+        area: input.facts.area,
+        receivedDay: today,
+        dueDay: promise.conclude.day,
+        dueCount: promise.conclude.count,
+        dueUnit: promise.conclude.unit,
+      })
 
       for (let attempt = 1; ; attempt += 1) {
         const caseNo = caseNumber(today, random.bytes(5))
@@ -188,7 +202,6 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           caseNo,
           day: today,
           category: found.category,
-          group: category?.group ?? '',
           answer: input.facts.answer,
           area: input.facts.area,
           when: input.facts.when,
@@ -202,7 +215,8 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           lane: input.lane,
           acceptDue: promise.accept.day,
           concludeDue: promise.conclude.day,
-          dueText: termText(promise.conclude),
+          dueCount: promise.conclude.count,
+          dueUnit: promise.conclude.unit,
           tip: {
             id: input.id,
             lookup: lookupOf(secrets.lookup, receipt.auth),
@@ -219,12 +233,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             ]),
           ],
           wraps: wrapped,
-          visible: {
-            from: publicFrom(today),
-            week: weekOf(today),
-            dueWeek: promise.conclude.day === null ? null : weekOf(promise.conclude.day),
-            open,
-          },
+          ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draftId: input.draftId,
         })
         if (outcome === 'stored') return { ...filed, repeated: false }

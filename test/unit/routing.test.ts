@@ -151,12 +151,12 @@ describe('a route', () => {
     })
   })
 
-  it('takes the default of the split when nothing is answered, and says so', () => {
+  it('keeps the chosen category when nothing is answered, and says so', () => {
     for (const split of plan.splits) {
       for (const category of split.categories) {
         const silent = send({ category })
-        const spoken = send({ category, answer: split.defaultAnswer })
-        expect([silent.category, silent.department]).toEqual([spoken.category, spoken.department])
+        const spoken = send({ category, answer: suggestedAnswer(plan, category) })
+        expect([silent.category, silent.department]).toEqual([category, spoken.department])
         expect(silent.reason).toContain('没有回答')
       }
     }

@@ -1,0 +1,47 @@
+import type { CaseRow } from '../db/cases.ts'
+import type { Role } from '../domain/case.ts'
+import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
+
+/** Who asks, as far as reading and working a case goes. */
+export interface Reader {
+  readonly memberId: string
+  readonly departmentId: string
+  readonly roles: readonly Role[]
+}
+
+/** The department must never see this case: it is the one complained of, or the dispatcher's (D§6). */
+function isExcluded(found: Pick<CaseRow, 'accused_department_id'>, departmentId: string): boolean {
+  return (
+    found.accused_department_id !== null &&
+    (departmentId === found.accused_department_id || departmentId === DISPATCHER_DEPARTMENT)
+  )
+}
+
+/** The roles in which somebody may look at this case at all; empty when it does not exist for them. */
+export function rolesFor(
+  found: Pick<CaseRow, 'holder_id' | 'state' | 'accused_department_id'>,
+  reader: Reader,
+): Role[] {
+  return reader.roles.filter((role) => {
+    switch (role) {
+      case 'officer':
+        return found.holder_id === reader.departmentId && !isExcluded(found, reader.departmentId)
+      case 'dispatcher':
+        return found.accused_department_id === null
+      case 'publisher':
+        return (
+          ['concluded', 'published', 'closed'].includes(found.state) &&
+          !isExcluded(found, reader.departmentId)
+        )
+      case 'auditor':
+        return !isExcluded(found, reader.departmentId)
+      default:
+        return false
+    }
+  })
+}
+
+/** Whether somebody may have the sealed parts and the wraps of the own department. */
+export function mayOpen(found: CaseRow, reader: Reader): boolean {
+  return rolesFor(found, reader).some((role) => role === 'officer' || role === 'dispatcher')
+}

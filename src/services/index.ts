@@ -1,0 +1,58 @@
+import { createCases, type Cases } from './cases.ts'
+import { createDrafts, type Drafts } from './drafts.ts'
+import { createFormTokens, type FormTokens } from './form-tokens.ts'
+import { createKeys, type Keys } from './keys.ts'
+import { createLists, type Lists } from './lists.ts'
+import { createPhotos, type Photos } from './photos.ts'
+import type { PlanStore } from './plan-store.ts'
+import type { Deps } from './ports.ts'
+import { createReadiness, type Readiness } from './readiness.ts'
+import { createReading, type Reading } from './reading.ts'
+import { createReceipts, type Receipts } from './receipts.ts'
+import { createStaff, type Staff } from './staff.ts'
+import { createTips, type Tips } from './tips.ts'
+import { createUpkeep, type Upkeep } from './upkeep.ts'
+import type { DataVersions } from './versions.ts'
+
+/** Every verb of the program. Pages and the API get this and nothing below it. */
+export interface Services {
+  readonly plan: PlanStore
+  readonly versions: DataVersions
+  readonly formTokens: FormTokens
+  readonly reading: Reading
+  readonly lists: Lists
+  readonly tips: Tips
+  readonly photos: Photos
+  readonly drafts: Drafts
+  readonly receipts: Receipts
+  readonly cases: Cases
+  readonly staff: Staff
+  readonly keys: Keys
+  readonly readiness: Readiness
+  readonly upkeep: Upkeep
+}
+
+export function createServices(deps: Deps): Services {
+  const keys = createKeys(deps)
+  const readiness = createReadiness(deps, keys)
+  const tips = createTips(deps, keys)
+  const photos = createPhotos(deps)
+  const drafts = createDrafts(deps, tips, photos)
+  const cases = createCases(deps, keys)
+  return {
+    plan: deps.plan,
+    versions: deps.versions,
+    formTokens: createFormTokens(deps),
+    reading: createReading(deps),
+    lists: createLists(deps),
+    tips,
+    photos,
+    drafts,
+    receipts: createReceipts(deps, cases),
+    cases,
+    staff: createStaff(deps),
+    keys,
+    readiness,
+    upkeep: createUpkeep(deps, cases, drafts),
+  }
+}
