@@ -21,3 +21,8 @@ export function dateText(day: Day, precision: DatePrecision = 'day'): string {
         : `${endDate}日`
   return `${full}至${end}这一周`
 }
+
+/** A week for a table: `11月23日这周`, with its year. */
+export function shortWeekText(monday: Day): string {
+  return `${dateText(monday)}这周`
+}
