@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { lockData } from '../adapters/data-lock.ts'
 import { readConfig } from '../config.ts'
 import { connectPglite, connectPostgres } from '../db/connect.ts'
+import { ensurePlan } from '../db/ensure-plan.ts'
 import { migrate } from '../db/migrate.ts'
 import { runCommand } from './command.ts'
 
@@ -16,7 +17,6 @@ else the embedded database in DATA_DIR (which "npm start" also does by itself).
 
 async function run(): Promise<void> {
   const config = readConfig(process.env)
-  const { ensurePlan } = await import('../runtime.ts')
   const release = config.databaseUrl === null ? lockData(config.dataDir) : () => {}
   try {
     const connection =
