@@ -65,6 +65,24 @@ export async function storePlan(
       ),
     )
     .execute()
+  await storeRules(tx, rules)
+  await tx
+    .insertInto('deadline_rule')
+    .values(
+      deadlineRules.map((rule) => ({
+        category_id: rule.category,
+        step: rule.step,
+        count: rule.count,
+        unit: rule.unit,
+        valid_from: rule.validFrom,
+        valid_until: rule.validUntil,
+      })),
+    )
+    .execute()
+}
+
+/** Writes a whole rule table; the caller has checked it and removed the old one. */
+export async function storeRules(tx: Transaction<Database>, rules: readonly RoutingRule[]): Promise<void> {
   await tx
     .insertInto('routing_rule')
     .values(
@@ -78,19 +96,6 @@ export async function storePlan(
         measure_refs: [...rule.measureRefs],
         derived: rule.derived,
         basis: rule.basis,
-      })),
-    )
-    .execute()
-  await tx
-    .insertInto('deadline_rule')
-    .values(
-      deadlineRules.map((rule) => ({
-        category_id: rule.category,
-        step: rule.step,
-        count: rule.count,
-        unit: rule.unit,
-        valid_from: rule.validFrom,
-        valid_until: rule.validUntil,
       })),
     )
     .execute()

@@ -79,7 +79,7 @@ export interface MemberTable {
   display_name: string
   department_id: string
   salt: Bytes
-  kdf: Json<{ m: number; t: number; p: number }>
+  kdf: Json<{ memoryKiB: number; iterations: number; parallelism: number }>
   auth_hash: Bytes
   recipient: string
   wrapped_identity: Bytes

@@ -1,0 +1,86 @@
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { DomainError, type FieldError, type ProblemCode } from '../domain/errors.ts'
+
+/** The HTTP status of each refusal, for the API and for pages that show a form again. */
+export const STATUS = {
+  'invalid-input': 422,
+  'not-found': 404,
+  forbidden: 403,
+  'sign-in-required': 401,
+  'cross-site': 403,
+  'form-token': 403,
+  'too-large': 413,
+  'unsupported-media': 415,
+  'photo-rejected': 422,
+  'case-transition': 409,
+  'stale-version': 409,
+  'two-people': 409,
+  'idempotency-conflict': 422,
+  'intake-closed': 503,
+  'bad-cursor': 400,
+  'rate-limited': 429,
+  'database-unavailable': 503,
+} as const satisfies Record<ProblemCode, ContentfulStatusCode>
+
+const TITLES: Readonly<Record<ProblemCode, string>> = {
+  'invalid-input': '填写的内容有问题',
+  'not-found': '没有找到',
+  forbidden: '没有权限',
+  'sign-in-required': '请先登录',
+  'cross-site': '请求来自别的网站',
+  'form-token': '页面已过期',
+  'too-large': '内容太大',
+  'unsupported-media': '不支持这种格式',
+  'photo-rejected': '照片不能使用',
+  'case-transition': '现在不能这样操作',
+  'stale-version': '内容已被更新',
+  'two-people': '需要另一个人来做',
+  'idempotency-conflict': '重复的 Idempotency-Key',
+  'intake-closed': '暂时不能接收举报',
+  'bad-cursor': '翻页位置无效',
+  'rate-limited': '请求太频繁',
+  'database-unavailable': '系统暂时不可用',
+}
+
+/** RFC 9457. `type` is a page of this site that says what to do. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail?: string
+  readonly errors?: readonly FieldError[]
+}
+
+const UNEXPECTED: Problem = { type: 'about:blank', title: '系统出错了', status: 500 }
+
+/** What is told of an error: a rule's refusal in full, of anything unexpected nothing. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof DomainError) {
+    return {
+      type: `/problems/${error.code}/`,
+      title: TITLES[error.code],
+      status: STATUS[error.code],
+      detail: error.message,
+      ...(error.fields.length > 0 ? { errors: error.fields } : {}),
+    }
+  }
+  if (error instanceof HTTPException) {
+    return { type: 'about:blank', title: error.message || '请求被拒绝', status: error.status }
+  }
+  return UNEXPECTED
+}
+
+/** The reply for an error; never kept by anybody. */
+export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  const problem = toProblem(error)
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...(problem.status === 503 ? { 'retry-after': '30' } : {}),
+      ...headers,
+    },
+  })
+}

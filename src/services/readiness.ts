@@ -1,0 +1,32 @@
+import { sql } from 'kysely'
+import type { Keys } from './keys.ts'
+import type { Deps } from './ports.ts'
+
+export interface Readiness {
+  /** Whether tips can be taken, and if not why, in the public's words. */
+  check(): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>
+  databaseAnswers(): Promise<boolean>
+}
+
+export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Readiness {
+  async function databaseAnswers(): Promise<boolean> {
+    try {
+      await sql`select 1`.execute(deps.db)
+      return true
+    } catch {
+      return false
+    }
+  }
+  return {
+    databaseAnswers,
+    async check() {
+      if (!(await databaseAnswers())) return { ready: false, reasons: ['数据库暂时没有回应。'] }
+      const recipients = await keys.recipients()
+      const { departments } = (await deps.plan.current()).plan
+      const without = departments.filter(({ id }) => !recipients.has(id))
+      return without.length === 0
+        ? { ready: true, reasons: [] }
+        : { ready: false, reasons: ['承办单位的密钥还没有全部准备好，举报内容无法密封，所以暂不接收。'] }
+    },
+  }
+}
