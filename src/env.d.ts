@@ -4,6 +4,8 @@ declare namespace App {
     config: import('./config.ts').Config
     requestId: string
     /** Who is signed in to the console; null for everybody else. */
+    /** Accounts the sign-in page of a demonstration offers. */
+    demoLogins: readonly import('./demo/load.ts').DemoLogin[]
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

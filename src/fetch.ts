@@ -137,6 +137,7 @@ app.use(async (c, next) => {
     config,
     requestId: c.get('requestId'),
     staff: c.get('staff'),
+    demoLogins: runtime.demoLogins,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.

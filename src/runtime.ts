@@ -12,6 +12,7 @@ import { migrate, pendingMigrations } from './db/migrate.ts'
 import { storePlan } from './db/plan.ts'
 import { DEFAULT_DEADLINE_RULES } from './domain/deadline.ts'
 import { buildRules, checkRules } from './domain/routing.ts'
+import { demoLogins, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { createPlanStore } from './services/plan-store.ts'
 import type { Clock, Deps, Random } from './services/ports.ts'
@@ -26,6 +27,8 @@ export interface Runtime {
   readonly random: Random
   readonly log: Log
   readonly engine: Connection['engine']
+  /** Accounts the sign-in page offers; none but in a demonstration. */
+  readonly demoLogins: readonly DemoLogin[]
   close(): Promise<void>
 }
 
@@ -99,6 +102,7 @@ export async function createRuntime(
       demo: config.demo,
     }
     const services = createServices(deps)
+    if (config.demo) await loadDemo(deps, config.dataDir)
     return {
       config,
       services,
@@ -107,6 +111,7 @@ export async function createRuntime(
       random: systemRandom,
       log,
       engine: connection.engine,
+      demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
       close,
     }
   } catch (error) {

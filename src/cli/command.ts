@@ -23,7 +23,7 @@ export interface Command {
 }
 
 function parse(command: Command, args: string[]): Given & { readonly wantsHelp: boolean } {
-  let parsed
+  let parsed: { readonly values: Readonly<Record<string, unknown>>; readonly positionals: readonly string[] }
   try {
     parsed = parseArgs({
       args,
@@ -39,7 +39,7 @@ function parse(command: Command, args: string[]): Given & { readonly wantsHelp: 
   const extra = positionals[command.words ?? 0]
   if (extra !== undefined) throw new UsageError(`Unexpected argument '${extra}'`)
   const text = (name: string): string | null => {
-    const value: unknown = values[name]
+    const value = values[name]
     return typeof value === 'string' && value !== '' ? value : null
   }
   return {

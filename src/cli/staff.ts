@@ -1,3 +1,4 @@
+import { ROLES, type Role } from '../domain/case.ts'
 import { runCommand, UsageError, type Given } from './command.ts'
 import { withRuntime } from './with-runtime.ts'
 
@@ -18,6 +19,12 @@ remove  Takes away the member's access and keys.
 The embedded database is opened by one program only: stop the server first.
 `
 
+function roleOf(name: string): Role {
+  const role = ROLES.find((known) => known === name)
+  if (!role) throw new UsageError(`--roles: no role ${name}; there are ${ROLES.join(', ')}`)
+  return role
+}
+
 async function add(given: Given): Promise<void> {
   const invitation = {
     username: given.required('username'),
@@ -27,7 +34,8 @@ async function add(given: Given): Promise<void> {
       .required('roles')
       .split(',')
       .map((role) => role.trim())
-      .filter((role) => role !== ''),
+      .filter((role) => role !== '')
+      .map(roleOf),
     createdBy: null,
   }
   await withRuntime(async ({ services, config }) => {

@@ -22,7 +22,7 @@ export function dateText(day: Day, precision: DatePrecision = 'day'): string {
   return `${full}至${end}这一周`
 }
 
-/** A week for a table: `11月23日这周`, with its year. */
+/** A week for a table, by its Monday: `2026年11月23日当周`. */
 export function shortWeekText(monday: Day): string {
-  return `${dateText(monday)}这周`
+  return `${dateText(monday)}当周`
 }

@@ -32,7 +32,10 @@ export const tipPlain = z.object({
       .refine((value) => PHONE.test(value), '电话号码不完整，请检查；不想接电话可以留空。'),
   ),
   checklist: z
-    .preprocess((value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]), z.array(z.string().max(60)).max(20))
+    .preprocess(
+      (value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]),
+      z.array(z.string().max(60)).max(20),
+    )
     .default([]),
 })
 export type TipPlain = z.infer<typeof tipPlain>

@@ -1,0 +1,70 @@
+import { Hono } from 'hono'
+import type { z } from 'zod'
+import { DomainError } from '../domain/errors.ts'
+import type { Runtime } from '../runtime.ts'
+import type { StaffSession } from '../services/staff.ts'
+import { createOpenApi } from './openapi.ts'
+import { problemResponse } from './problem.ts'
+import { createReadingApi } from './reading.ts'
+import { createReceiptsApi } from './receipts.ts'
+import { createStaffIdentityApi } from './staff-identity.ts'
+import { createStaffCasesApi } from './staff-cases.ts'
+import { createTipsApi } from './tips.ts'
+
+/** What the front door sets before a router runs. */
+export interface ApiEnv {
+  Variables: { requestId: string; staff: StaffSession | null }
+}
+
+/** Checks a query string or body. @throws {DomainError} `invalid-input` with a field for each problem */
+export function check<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const fields = parsed.error.issues.map((issue) => ({ field: issue.path.join('.'), message: issue.message }))
+  throw new DomainError('invalid-input', '填写的内容有问题，请看每一项的说明。', fields)
+}
+
+/** The API under `/api/v1`: every reply that is not the thing asked for is a problem document. */
+export function createApi(runtime: Runtime): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>()
+  api.route('/', createReadingApi(runtime))
+  api.route('/', createOpenApi())
+  api.route('/tips', createTipsApi(runtime))
+  api.route('/receipts', createReceiptsApi(runtime))
+  api.route('/staff/cases', createStaffCasesApi(runtime))
+  api.route('/staff', createStaffIdentityApi(runtime))
+
+  const methods = new Map<string, Set<string>>()
+  for (const route of api.routes) {
+    if (route.method === 'ALL') continue
+    methods.set(route.path, (methods.get(route.path) ?? new Set()).add(route.method))
+  }
+  for (const [path, allowed] of methods) {
+    api.all(path, () =>
+      Response.json(
+        { type: 'about:blank', title: '这个地址不支持这种方法', status: 405 },
+        {
+          status: 405,
+          headers: {
+            allow: [...allowed, ...(allowed.has('GET') ? ['HEAD'] : [])].join(', '),
+            'content-type': 'application/problem+json; charset=utf-8',
+          },
+        },
+      ),
+    )
+  }
+  api.all('*', () => {
+    throw new DomainError('not-found', '接口里没有这个地址，请看 /api/v1/openapi.json。')
+  })
+  api.onError(async (error, c) => {
+    if (error instanceof DomainError) return problemResponse(error)
+    if (!('getResponse' in error)) {
+      if (!(await runtime.services.readiness.databaseAnswers())) {
+        return problemResponse(new DomainError('database-unavailable', '系统暂时无法读写数据，请稍后再试。'))
+      }
+      runtime.log.error(error, { requestId: c.get('requestId') })
+    }
+    return problemResponse(error)
+  })
+  return api
+}

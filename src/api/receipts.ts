@@ -1,0 +1,32 @@
+import { Hono } from 'hono'
+import { DomainError } from '../domain/errors.ts'
+import { RECEIPT_COOKIE } from '../http/session-cookie.ts'
+import type { Runtime } from '../runtime.ts'
+import { receiptOpen } from '../schemas/api.ts'
+import { check, type ApiEnv } from './index.ts'
+
+/** The reporter's side for programs; the code travels in a body only, then a cookie stands for it. */
+export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>()
+  const unknown = (): DomainError => new DomainError('not-found', '没有找到：查询码不对，或者已经过期。')
+
+  api.post('/open', async (c) => {
+    const body = check(receiptOpen, await c.req.json().catch(() => ({})))
+    const cookie =
+      'code' in body ? await services.receipts.open(body.code) : await services.receipts.openAuth(body.auth)
+    if (cookie === null) throw unknown()
+    return c.json({ opened: true }, 200, { 'set-cookie': RECEIPT_COOKIE.set(cookie, 20 * 60) })
+  })
+  api.get('/current', async (c) => {
+    const found = await services.receipts.current(RECEIPT_COOKIE.read(c.req.raw))
+    if (!found) throw unknown()
+    return c.json(found)
+  })
+  api.post('/current/sign-out', (c) =>
+    c.json({ opened: false }, 200, {
+      'set-cookie': RECEIPT_COOKIE.clear(),
+      'clear-site-data': '"cache", "storage"',
+    }),
+  )
+  return api
+}

@@ -1,0 +1,141 @@
+import { Hono } from 'hono'
+import { z } from 'zod'
+import { CASE_ACTIONS, OUTCOMES, PROOF_KINDS } from '../domain/case.ts'
+import { DomainError } from '../domain/errors.ts'
+import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
+import { cleanText } from '../domain/tip.ts'
+import type { Runtime } from '../runtime.ts'
+import { bytes } from '../schemas/staff.ts'
+import { toBase64Url } from '../sealing/bytes.ts'
+import type { StaffSession } from '../services/staff.ts'
+import { check, type ApiEnv } from './index.ts'
+import { readForm } from './multipart.ts'
+import { signedIn } from './staff-identity.ts'
+
+const wrap = z.object({ tipId: z.uuid(), epoch: z.number().int().min(1), wrapped: bytes(4096) })
+
+const actionBody = z.object({
+  version: z.number().int(),
+  action: z.enum(CASE_ACTIONS),
+  reason: z.string().max(40).optional(),
+  target: z.string().max(40).optional(),
+  attachTo: z.string().max(20).optional(),
+  outcome: z.enum(OUTCOMES).optional(),
+  statement: z.string().transform(cleanText).pipe(z.string().max(2000, '最多 2000 个字。')).optional(),
+  competentBody: z.string().transform(cleanText).pipe(z.string().max(100, '最多 100 个字。')).optional(),
+  wraps: z.array(wrap).max(500).optional(),
+  note: z
+    .object({ tipId: z.uuid(), purpose: z.enum(['tip.note', 'tip.reason']), sealed: bytes(200_000) })
+    .optional(),
+  hideCategory: z.boolean().optional(),
+  hideArea: z.boolean().optional(),
+})
+const wrapsBody = z.object({ wraps: z.array(wrap).max(500) })
+const proofText = z.object({
+  kind: z.enum(PROOF_KINDS),
+  caption: z
+    .string()
+    .transform(cleanText)
+    .pipe(z.string().min(1, '请填写内容。').max(500, '最多 500 个字。')),
+})
+
+/** A case for the console's scripts: read, act, prove. */
+export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
+  const api = new Hono<ApiEnv>()
+
+  /** The member, once the page's form token has been checked too. */
+  function changing(staff: StaffSession | null, token: string | undefined): StaffSession {
+    const member = signedIn(staff)
+    services.formTokens.verify(token, 'staff', member.tokenHash)
+    return member
+  }
+  const body = async (request: Request): Promise<unknown> => {
+    try {
+      return await request.json()
+    } catch {
+      throw new DomainError('invalid-input', '请求体不是有效的 JSON。')
+    }
+  }
+
+  api.get('/:caseNo', async (c) => {
+    const detail = await services.cases.detail(signedIn(c.get('staff')), c.req.param('caseNo'))
+    const text = (value: Uint8Array | null): string | null => (value === null ? null : toBase64Url(value))
+    return c.json({
+      ...detail,
+      tips: detail.tips.map((tip) => ({
+        ...tip,
+        wrap: tip.wrap && { ...tip.wrap, wrapped: toBase64Url(tip.wrap.wrapped) },
+        narrative: text(tip.narrative),
+        notes: tip.notes.map((note) => ({ ...note, sealed: text(note.sealed) })),
+      })),
+    })
+  })
+  api.get('/:caseNo/photos/:tipId/:purpose/:part', async (c) => {
+    const { caseNo, tipId, purpose, part } = c.req.param()
+    if (
+      (purpose !== 'tip.photo' && purpose !== 'tip.original') ||
+      !/^\d{1,3}$/.test(part) ||
+      !/^[0-9a-f-]{36}$/.test(tipId)
+    ) {
+      throw new DomainError('not-found', '没有这张照片。')
+    }
+    const sealed = await services.cases.photo(signedIn(c.get('staff')), caseNo, tipId, purpose, Number(part))
+    return c.body(new Uint8Array(sealed), 200, { 'content-type': 'application/octet-stream' })
+  })
+  api.post('/:caseNo/actions', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    const request = check(actionBody, await body(c.req.raw))
+    return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
+  })
+  api.post('/:caseNo/wraps', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    await services.cases.rewrap(staff, c.req.param('caseNo'), check(wrapsBody, await body(c.req.raw)).wraps)
+    return c.json({ wrapped: true })
+  })
+  api.post('/:caseNo/proofs', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    const caseNo = c.req.param('caseNo')
+    if (!/^multipart\//i.test(c.req.header('content-type') ?? '')) {
+      const proof = check(proofText, await body(c.req.raw))
+      return c.json({ id: await services.cases.addProof(staff, caseNo, { ...proof, blobKey: null }) }, 201)
+    }
+    // Asked before the photo is decoded: whoever may not see the case gets no work done.
+    await services.cases.detail(staff, caseNo)
+    const keys: string[] = []
+    const form = await readForm(c.req.raw, {
+      maxFiles: MAX_PHOTOS,
+      maxFileBytes: MAX_PHOTO_BYTES,
+      maxTotalBytes: MAX_PHOTOS_BYTES,
+      maxFieldBytes: 4000,
+      maxFields: 10,
+      onFile: async ({ bytes: photo }) => {
+        keys.push(await services.photos.proof(photo))
+      },
+    })
+    const caption = cleanText(form.fields.get('caption')?.[0] ?? '') || '现场检查照片'
+    const ids: string[] = []
+    for (const blobKey of keys) {
+      ids.push(
+        await services.cases.addProof(staff, caseNo, {
+          kind: 'photo',
+          caption: caption.slice(0, 100),
+          blobKey,
+        }),
+      )
+    }
+    return c.json({ ids }, 201)
+  })
+  api.post('/:caseNo/proofs/:id/remove', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    await services.cases.removeProof(staff, c.req.param('caseNo'), c.req.param('id'))
+    return c.json({ removed: true })
+  })
+  api.get('/:caseNo/preview', async (c) => {
+    const hide = {
+      hideCategory: c.req.query('hideCategory') === '1',
+      hideArea: c.req.query('hideArea') === '1',
+    }
+    return c.json(await services.cases.preview(signedIn(c.get('staff')), c.req.param('caseNo'), hide))
+  })
+  return api
+}

@@ -1,0 +1,123 @@
+import type { CaseRow } from '../db/cases.ts'
+import { proofsOf } from '../db/cases.ts'
+import { reporterView, type ReporterCase } from '../domain/privacy.ts'
+import { parseReceiptCode } from '../domain/receipt.ts'
+import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
+import { openJson, sealJson } from '../sealing/draft-cipher.ts'
+import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import { publicFacts, type Cases } from './cases.ts'
+import { namesOf } from './ledger-row.ts'
+import { lookupOf } from './lookup.ts'
+import type { Deps } from './ports.ts'
+import type { Day } from '../domain/day.ts'
+import type { CaseState } from '../domain/case.ts'
+
+/** What the reporter sees of the case. */
+export interface Followed extends ReporterCase {
+  readonly rule: string
+  readonly acceptDue: Day | null
+  readonly hotline: string | null
+  /** Holders one after another, with the day each got it. */
+  readonly holders: readonly { readonly department: string; readonly since: Day }[]
+  /** The number the reporter was given, when it was folded into another case. */
+  readonly ownCaseNo: string
+}
+
+export interface Receipts {
+  /** A cookie value for a code, or null. Malformed, unknown and known codes do the same work. */
+  open(code: string): Promise<string | null>
+  /** The same for a program that derives `auth` itself. */
+  openAuth(auth: string): Promise<string | null>
+  /** Null when the cookie is missing, forged or late. */
+  current(cookie: string | null): Promise<Followed | null>
+  /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
+  dispute(cookie: string | null): Promise<void>
+}
+
+const PURPOSE = 'receipt.session'
+const SESSION_MS = 20 * 60_000
+// Any well-formed code will do: what is typed wrong costs what a wrong code costs.
+const DECOY = '0'.repeat(24)
+
+export function createReceipts(deps: Deps, cases: Cases): Receipts {
+  const { db, clock, secrets } = deps
+
+  async function openAuth(auth: string): Promise<string | null> {
+    const found = await db
+      .selectFrom('tip')
+      .select('id')
+      .where('lookup', '=', lookupOf(secrets.lookup, auth))
+      .executeTakeFirst()
+    const value = { tipId: found?.id ?? deps.random.uuid(), until: clock.now().getTime() + SESSION_MS }
+    const cookie = toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
+    return found ? cookie : null
+  }
+
+  async function tipOf(cookie: string | null): Promise<string | null> {
+    const sealed = cookie === null ? null : fromBase64Url(cookie)
+    if (!sealed) return null
+    try {
+      const value = (await openJson(secrets.cookie, PURPOSE, sealed)) as { tipId: string; until: number }
+      return value.until > clock.now().getTime() ? value.tipId : null
+    } catch {
+      return null
+    }
+  }
+
+  return {
+    async open(code) {
+      const parsed = parseReceiptCode(code)
+      const { auth } = await deriveReceipt(parsed ?? DECOY)
+      const cookie = await openAuth(auth)
+      return parsed === null ? null : cookie
+    },
+
+    openAuth,
+
+    async current(cookie) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) return null
+      const own = await db
+        .selectFrom('tip')
+        .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+        .selectAll('case_file')
+        .where('tip.id', '=', tipId)
+        .executeTakeFirst()
+      if (!own) return null
+      const row: CaseRow = own.attached_to
+        ? await db
+            .selectFrom('case_file')
+            .selectAll()
+            .where('id', '=', own.attached_to)
+            .executeTakeFirstOrThrow()
+        : own
+      const snapshot = await deps.plan.current()
+      const { category } = namesOf(snapshot, row.category_id)
+      const events = await db
+        .selectFrom('case_event')
+        .select(['day', 'action', 'data'])
+        .where('case_id', '=', row.id)
+        .where('action', 'in', ['route', 'route_again', 'hand_over', 'decide_arbitration'])
+        .orderBy('ordinal')
+        .execute()
+      const holders = events
+        .map((event) => ({ department: String(event.data['department'] ?? ''), since: event.day }))
+        .filter(
+          (step, index, all) => step.department !== '' && step.department !== all[index - 1]?.department,
+        )
+      return {
+        ...reporterView(publicFacts(row, await proofsOf(db, row.id), null), category, clock.now()),
+        rule: row.rule_id,
+        acceptDue: (row.state as CaseState) === 'routed' ? row.accept_due : null,
+        hotline: snapshot.departments.get(row.holder_id)?.hotline ?? null,
+        holders,
+        ownCaseNo: own.case_no,
+      }
+    },
+
+    async dispute(cookie) {
+      const tipId = await tipOf(cookie)
+      if (tipId !== null) await cases.dispute(tipId)
+    },
+  }
+}
