@@ -1,13 +1,17 @@
 import node from '@astrojs/node'
-import { defineConfig, sessionDrivers } from 'astro/config'
+import { defineConfig } from 'astro/config'
 
 export default defineConfig({
   output: 'server',
   adapter: node({ mode: 'middleware' }),
   trailingSlash: 'always',
   security: { checkOrigin: false },
-  session: { driver: sessionDrivers.lruCache?.() ?? undefined },
+  session: false,
   devToolbar: { enabled: false },
   build: { inlineStylesheets: 'never', assets: 'assets' },
-  vite: { build: { assetsInlineLimit: 0 } },
+  vite: {
+    build: { assetsInlineLimit: 0 },
+    // Loaded from node_modules as they are: WebAssembly and native parts do not survive bundling.
+    ssr: { external: ['@electric-sql/pglite', 'sharp', 'pg'] },
+  },
 })

@@ -12,6 +12,7 @@ export const NON_COMPLIANT: readonly Readonly<Record<string, string>>[] = FIRMS.
   subjectKind: '企业',
   subjectName: `${name}有限公司（演示）`,
   uscc: fictionalUscc(index + 1),
+  exceeded: '颗粒物排放浓度（演示）',
   reason: `演示数据：第 ${index + 1} 季度监督性监测颗粒物排放浓度超过标准。`,
   legalBasis: '《中华人民共和国大气污染防治法》第九十九条',
   decisionNo: `演示环罚〔2026〕${index + 1}号`,
