@@ -3,6 +3,8 @@ declare namespace App {
     services: import('./services/index.ts').Services
     config: import('./config.ts').Config
     requestId: string
+    /** The moment of the request, in ms since 1970. */
+    now: number
     /** Who is signed in to the console; null for everybody else. */
     /** Accounts the sign-in page of a demonstration offers. */
     demoLogins: readonly import('./demo/load.ts').DemoLogin[]

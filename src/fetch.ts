@@ -136,6 +136,7 @@ app.use(async (c, next) => {
     services,
     config,
     requestId: c.get('requestId'),
+    now: clock.now().getTime(),
     staff: c.get('staff'),
     demoLogins: runtime.demoLogins,
   } satisfies App.Locals)

@@ -1,5 +1,13 @@
-import { sql, type Selectable, type Transaction, type Updateable } from 'kysely'
+import {
+  sql,
+  type Expression,
+  type Selectable,
+  type SqlBool,
+  type Transaction,
+  type Updateable,
+} from 'kysely'
 import type { Day } from '../domain/day.ts'
+import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
 import type { Db } from './connect.ts'
 import type { CaseFileTable, Database, ProofTable } from './tables.ts'
 import type { PublicCaseRow } from './tips.ts'
@@ -113,23 +121,37 @@ export async function countSimilar(
   return { inArea: row.in_area, inDistrict: row.in_district }
 }
 
-export const QUEUE_BUCKETS = [
+/** Queues with a number beside their name. */
+export const COUNTED_BUCKETS = [
   'new',
   'working',
   'due-soon',
   'overdue',
   'concluded',
   'arbitration',
-  'finished',
-  'all',
+  'triage',
 ] as const
+export type CountedBucket = (typeof COUNTED_BUCKETS)[number]
+
+export const QUEUE_BUCKETS = [...COUNTED_BUCKETS, 'finished', 'all'] as const
 export type QueueBucket = (typeof QUEUE_BUCKETS)[number]
 
-export interface QueueQuery {
-  /** Departments whose cases are meant; null for the whole district. */
-  readonly holder: string | null
-  /** Leave out cases of inaction, which the dispatcher never sees. */
+/** Which cases somebody may look at at all; each true is one more way to see some. */
+export interface QueueScope {
+  readonly department: string
+  /** What the own department holds. */
+  readonly own: boolean
+  /** Everything but cases of inaction: the dispatcher. */
   readonly withoutInaction: boolean
+  /** Everything that is concluded: publishers. */
+  readonly finished: boolean
+  readonly all: boolean
+}
+
+export interface QueueQuery {
+  readonly scope: QueueScope
+  /** Only what this department holds. */
+  readonly department: string | null
   readonly bucket: QueueBucket
   readonly category: string | null
   readonly area: string | null
@@ -141,7 +163,63 @@ export interface QueueQuery {
   readonly limit: number
 }
 
-const UNFINISHED = ['routed', 'accepted', 'working', 'awaiting_reporter', 'reopened', 'arbitration'] as const
+const UNFINISHED = sql<SqlBool>`state in ('routed', 'accepted', 'working', 'awaiting_reporter', 'reopened', 'arbitration')`
+const CONCLUDED = sql<SqlBool>`state in ('concluded', 'published', 'closed')`
+
+/** Nobody of the accused department, nor of the dispatcher's, ever meets a case of inaction (D§6). */
+function visibleTo(scope: QueueScope): Expression<SqlBool> {
+  const { department, own, withoutInaction, finished, all } = scope
+  return sql<SqlBool>`(
+    (${withoutInaction} and accused_department_id is null)
+    or (
+      (accused_department_id is null
+        or (accused_department_id <> ${department} and ${department !== DISPATCHER_DEPARTMENT}))
+      and (${all} or (${own} and holder_id = ${department}) or (${finished} and ${CONCLUDED}))
+    )
+  )`
+}
+
+function inBucket(bucket: QueueBucket, today: Day, soon: Day): Expression<SqlBool> {
+  switch (bucket) {
+    case 'new':
+      return sql`state in ('routed', 'reopened')`
+    case 'working':
+      return sql`state in ('accepted', 'working', 'awaiting_reporter')`
+    case 'due-soon':
+      return sql`${UNFINISHED} and conclude_due between ${today}::date and ${soon}::date`
+    case 'overdue':
+      return sql`${UNFINISHED} and (conclude_due < ${today}::date or (state = 'routed' and accept_due < ${today}::date))`
+    case 'concluded':
+      return sql`state = 'concluded'`
+    case 'arbitration':
+      return sql`state = 'arbitration'`
+    case 'triage':
+      return sql`${UNFINISHED} and holder_id = ${DISPATCHER_DEPARTMENT}`
+    case 'finished':
+      return sql`state in ('published', 'closed', 'attached')`
+    case 'all':
+      return sql`true`
+  }
+}
+
+/** How many cases each queue holds. */
+export async function queueCounts(
+  db: Db,
+  scope: QueueScope,
+  today: Day,
+  soon: Day,
+): Promise<Record<CountedBucket, number>> {
+  const counts = COUNTED_BUCKETS.map((bucket) =>
+    sql<number>`count(*) filter (where ${inBucket(bucket, today, soon)})`.as(bucket),
+  )
+  const row = await db
+    .selectFrom('case_file')
+    .select(counts)
+    .where(visibleTo(scope))
+    .executeTakeFirstOrThrow()
+  return row as Record<CountedBucket, number>
+}
+
 // A case without a date yet sorts behind every dated one.
 const DUE = sql<string>`coalesce(conclude_due, 'infinity'::date)::text`
 const RECEIVED = sql<string>`received_day::text`
@@ -150,46 +228,11 @@ const RECEIVED = sql<string>`received_day::text`
 export async function queuePage(db: Db, query: QueueQuery): Promise<(CaseRow & { position: string })[]> {
   const position = query.sort === 'due' ? DUE : RECEIVED
   let select = db.selectFrom('case_file').selectAll().select(position.as('position'))
-  if (query.holder !== null) select = select.where('holder_id', '=', query.holder)
-  if (query.withoutInaction) select = select.where('accused_department_id', 'is', null)
+  select = select.where(visibleTo(query.scope)).where(inBucket(query.bucket, query.today, query.soon))
+  if (query.department !== null) select = select.where('holder_id', '=', query.department)
   if (query.category !== null) select = select.where('category_id', '=', query.category)
   if (query.area !== null) select = select.where('area_id', '=', query.area)
   if (query.lane !== null) select = select.where('lane', '=', query.lane as 'normal')
-  switch (query.bucket) {
-    case 'new':
-      select = select.where('state', 'in', ['routed', 'reopened'])
-      break
-    case 'working':
-      select = select.where('state', 'in', ['accepted', 'working', 'awaiting_reporter'])
-      break
-    case 'due-soon':
-      select = select
-        .where('state', 'in', UNFINISHED)
-        .where('conclude_due', '>=', query.today)
-        .where('conclude_due', '<=', query.soon)
-      break
-    case 'overdue':
-      select = select
-        .where('state', 'in', UNFINISHED)
-        .where((eb) =>
-          eb.or([
-            eb('conclude_due', '<', query.today),
-            eb.and([eb('state', '=', 'routed'), eb('accept_due', '<', query.today)]),
-          ]),
-        )
-      break
-    case 'concluded':
-      select = select.where('state', '=', 'concluded')
-      break
-    case 'arbitration':
-      select = select.where('state', '=', 'arbitration')
-      break
-    case 'finished':
-      select = select.where('state', 'in', ['published', 'closed', 'attached'])
-      break
-    case 'all':
-      break
-  }
   if (query.after) {
     const [after, caseNo] = query.after
     select = select.where(sql<boolean>`(${position}, case_no) > (${after}, ${caseNo})`)

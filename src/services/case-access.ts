@@ -1,5 +1,6 @@
-import type { CaseRow } from '../db/cases.ts'
+import type { CaseRow, QueueScope } from '../db/cases.ts'
 import type { Role } from '../domain/case.ts'
+import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
 
 /** Who asks, as far as reading and working a case goes. */
@@ -44,4 +45,21 @@ export function rolesFor(
 /** Whether somebody may have the sealed parts and the wraps of the own department. */
 export function mayOpen(found: CaseRow, reader: Reader): boolean {
   return rolesFor(found, reader).some((role) => role === 'officer' || role === 'dispatcher')
+}
+
+/**
+ * {@link rolesFor} for a query over many cases: what of the whole table somebody may look at.
+ * @throws {DomainError} `forbidden` for roles that look at none
+ */
+export function scopeOf({ roles, departmentId }: Reader): QueueScope {
+  if (!roles.some((role) => ['officer', 'dispatcher', 'publisher', 'auditor'].includes(role))) {
+    throw new DomainError('forbidden', '您的角色不能查看办理队列。')
+  }
+  return {
+    department: departmentId,
+    own: roles.includes('officer'),
+    withoutInaction: roles.includes('dispatcher'),
+    finished: roles.includes('publisher'),
+    all: roles.includes('auditor'),
+  }
 }

@@ -4,12 +4,13 @@ import {
   findCase,
   lockCase,
   proofsOf,
+  queueCounts,
   queuePage,
   storeLedgerRow,
   tipIdsOf,
   updateCase,
 } from '../db/cases.ts'
-import type { CaseRow, ProofRow, QueueBucket, Tx } from '../db/cases.ts'
+import type { CaseRow, CountedBucket, ProofRow, QueueBucket, Tx } from '../db/cases.ts'
 import {
   allowedActions,
   isFinished,
@@ -29,7 +30,7 @@ import { dueDay, termEnd } from '../domain/deadline.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT, SUPERVISION_DEPARTMENT } from '../domain/plan.ts'
 import { coarsen, toPublic, type CaseFacts, type PublicCase } from '../domain/privacy.ts'
-import { mayOpen, rolesFor, type Reader } from './case-access.ts'
+import { mayOpen, rolesFor, scopeOf, type Reader } from './case-access.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf } from './ledger-row.ts'
@@ -87,6 +88,8 @@ export interface QueueItem {
   readonly receivedDay: Day
   readonly acceptDue: Day | null
   readonly concludeDue: Day | null
+  /** While the dispatcher has to decide. */
+  readonly arbitrateDue: Day | null
   readonly overdue: boolean
   readonly photoCount: number
   readonly callback: boolean
@@ -168,7 +171,7 @@ export interface Cases {
     limit: number,
   ): Promise<{ items: QueueItem[]; next: string | null }>
   /** Numbers beside the queue's tabs. */
-  counts(reader: Reader): Promise<Partial<Record<QueueBucket, number>>>
+  counts(reader: Reader): Promise<Record<CountedBucket, number>>
   /** @throws {DomainError} `not-found` also when it is not the reader's to see */
   detail(reader: Reader, caseNo: string): Promise<CaseDetail>
   /** The sealed bytes of a photo. @throws {DomainError} `not-found` */
@@ -293,6 +296,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       receivedDay: row.received_day,
       acceptDue: row.accept_due,
       concludeDue: row.conclude_due,
+      arbitrateDue: row.arbitrate_due,
       overdue: isOverdue(row, today),
       photoCount: tips.photos,
       callback: tips.callback,
@@ -334,7 +338,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
     return row
   }
 
-  /** Replaces the wraps of the old holder by those for the new one; the dispatcher keeps its own. */
+  /** Replaces the wraps of the old holder by those for the new one. */
   async function moveWraps(tx: Tx, row: CaseRow, target: string, wraps: readonly NewWrap[]): Promise<void> {
     const tipIds = await tipIdsOf(tx, row.id)
     const recipients = await keys.recipients(tx)
@@ -372,8 +376,10 @@ export function createCases(deps: Deps, keys: Keys): Cases {
     await dropWraps(tx, row, target, tipIds)
   }
 
+  /** The dispatcher keeps its wrap; of an inaction case, which it must not read, 区政府督查室 does. */
   async function dropWraps(tx: Tx, row: CaseRow, target: string, tipIds: readonly string[]): Promise<void> {
-    const keep = row.accused_department_id === null ? [target, DISPATCHER_DEPARTMENT] : [target]
+    const keeper = row.accused_department_id === null ? DISPATCHER_DEPARTMENT : SUPERVISION_DEPARTMENT
+    const keep = [target, keeper]
     await tx
       .deleteFrom('tip_wrap')
       .where('tip_id', 'in', tipIds)
@@ -436,6 +442,12 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       arbitrate_due: null,
       ...(target === step.row.holder_id ? {} : { hand_overs: step.row.hand_overs + 1, worked_by: [] }),
     })
+    // What was folded into it goes along.
+    await step.tx
+      .updateTable('case_file')
+      .set({ holder_id: target })
+      .where('attached_to', '=', step.row.id)
+      .execute()
     await step.tx
       .insertInto('notice')
       .values({ department_id: target, case_no: step.row.case_no, kind: 'arrival', day: step.today })
@@ -700,28 +712,14 @@ export function createCases(deps: Deps, keys: Keys): Cases {
   }
   const NO_TIPS = { photos: 0, callback: false, count: 0 }
 
-  function scopeOf(
-    reader: Reader,
-    wanted: string | null,
-  ): { holder: string | null; withoutInaction: boolean } {
-    const { roles, departmentId } = reader
-    if (roles.includes('dispatcher')) return { holder: wanted, withoutInaction: true }
-    if (roles.includes('auditor') || roles.includes('publisher')) {
-      return { holder: wanted, withoutInaction: departmentId === DISPATCHER_DEPARTMENT }
-    }
-    if (roles.includes('officer')) return { holder: departmentId, withoutInaction: false }
-    throw new DomainError('forbidden', '您的角色不能查看办理队列。')
-  }
-
   return {
     async queue(reader, filter, cursor, limit) {
       const today = dayOf(clock.now())
       const after = cursor === null ? null : (decodeCursor(cursor, 2) as unknown as [string, string])
-      const onlyPublisher = !reader.roles.some((role) => ['officer', 'dispatcher', 'auditor'].includes(role))
       const rows = await queuePage(db, {
-        ...scopeOf(reader, filter.department ?? null),
-        // A publisher alone meets a case only when it is ready to be published.
-        bucket: onlyPublisher && filter.bucket !== 'finished' ? 'concluded' : filter.bucket,
+        scope: scopeOf(reader),
+        department: filter.department ?? null,
+        bucket: filter.bucket,
         category: filter.category ?? null,
         area: filter.area ?? null,
         lane: filter.lane ?? null,
@@ -731,9 +729,9 @@ export function createCases(deps: Deps, keys: Keys): Cases {
         after,
         limit: limit + 1,
       })
-      const page = rows.filter((row) => rolesFor(row, reader).length > 0).slice(0, limit)
+      const page = rows.slice(0, limit)
       const totals = await tipTotals(page.map((row) => row.id))
-      const last = rows.length > limit ? rows[limit - 1] : undefined
+      const last = rows.length > limit ? page.at(-1) : undefined
       return {
         items: page.map((row) => toItem(row, today, totals.get(row.id) ?? NO_TIPS)),
         next: last ? encodeCursor([last.position, last.case_no]) : null,
@@ -742,50 +740,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
 
     async counts(reader) {
       const today = dayOf(clock.now())
-      const scope = scopeOf(reader, null)
-      let select = db.selectFrom('case_file')
-      if (scope.holder !== null) select = select.where('holder_id', '=', scope.holder)
-      if (scope.withoutInaction) select = select.where('accused_department_id', 'is', null)
-      const rows = await select
-        .select((eb) => {
-          const open = eb('state', 'in', [
-            'routed',
-            'accepted',
-            'working',
-            'awaiting_reporter',
-            'reopened',
-            'arbitration',
-          ])
-          const count = eb.fn.countAll<number>()
-          return [
-            count.filterWhere('state', 'in', ['routed', 'reopened']).as('new'),
-            count.filterWhere('state', 'in', ['accepted', 'working', 'awaiting_reporter']).as('working'),
-            count
-              .filterWhere(
-                eb.and([
-                  open,
-                  eb('conclude_due', '>=', today),
-                  eb('conclude_due', '<=', addDays(today, SOON_DAYS)),
-                ]),
-              )
-              .as('due-soon'),
-            count
-              .filterWhere(
-                eb.and([
-                  open,
-                  eb.or([
-                    eb('conclude_due', '<', today),
-                    eb.and([eb('state', '=', 'routed'), eb('accept_due', '<', today)]),
-                  ]),
-                ]),
-              )
-              .as('overdue'),
-            count.filterWhere('state', '=', 'concluded').as('concluded'),
-            count.filterWhere('state', '=', 'arbitration').as('arbitration'),
-          ]
-        })
-        .executeTakeFirst()
-      return rows ?? {}
+      return queueCounts(db, scopeOf(reader), today, addDays(today, SOON_DAYS))
     },
 
     async detail(reader, caseNo) {

@@ -1,0 +1,20 @@
+import type { Role } from '../domain/case.ts'
+
+/** The console's pages and who may open them. A test walks the folder: a page without a row fails. */
+export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'>> = {
+  '/staff/': 'anybody',
+  '/staff/sign-in/': 'anybody',
+  '/staff/enrol/': 'anybody',
+  '/staff/queue/': ['officer', 'dispatcher', 'publisher', 'auditor'],
+  '/staff/cases/[caseNo]/': ['officer', 'dispatcher', 'publisher', 'auditor'],
+  '/staff/departments/': ['officer', 'dispatcher', 'admin'],
+  '/staff/members/': ['officer', 'dispatcher', 'admin'],
+  '/staff/audit/': ['auditor', 'admin'],
+  '/staff/lists/': ['officer', 'publisher'],
+}
+
+/** Whether somebody with these roles may open a page of the console. */
+export function mayVisit(route: string, roles: readonly Role[]): boolean {
+  const allowed = CONSOLE_ROUTES[route]
+  return allowed === 'anybody' || (allowed?.some((role) => roles.includes(role)) ?? false)
+}
