@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { loadPlan } from '../db/seed/plan.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createLog, type Log } from './adapters/log.ts'
@@ -8,10 +7,8 @@ import { openServerSecrets } from './adapters/server-secrets.ts'
 import { systemClock, systemRandom } from './adapters/system.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { connectPglite, connectPostgres, type Connection } from './db/connect.ts'
+import { ensurePlan } from './db/ensure-plan.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { storePlan } from './db/plan.ts'
-import { DEFAULT_DEADLINE_RULES } from './domain/deadline.ts'
-import { buildRules, checkRules } from './domain/routing.ts'
 import { demoLogins, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { createPlanStore } from './services/plan-store.ts'
@@ -50,18 +47,6 @@ async function openDatabase(config: Config): Promise<{ connection: Connection; r
     throw new ConfigError(`DATABASE_URL: ${pending.length} migration(s) missing; run: npm run db:migrate`)
   }
   return { connection, release: () => {} }
-}
-
-/** Writes the plan into a database that has none. */
-export async function ensurePlan(db: Connection['db']): Promise<void> {
-  const found = await db.selectFrom('measure').select('id').limit(1).executeTakeFirst()
-  if (found) return
-  const plan = loadPlan()
-  const rules = buildRules(plan)
-  const violations = checkRules(plan, rules)
-  if (violations.length > 0)
-    throw new Error(`routing rules are not total: ${violations.slice(0, 3).join('; ')}`)
-  await db.transaction().execute((tx) => storePlan(tx, plan, rules, DEFAULT_DEADLINE_RULES))
 }
 
 /**

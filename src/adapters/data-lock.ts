@@ -65,7 +65,9 @@ export function lockData(dataDir: string): () => void {
       // A lock cut short by a crash names nobody.
     }
     if (holder && isAlive(holder)) {
-      throw new DataLockedError(`${dataDir} is in use by process ${holder.pid}; stop it first or set another DATA_DIR`)
+      throw new DataLockedError(
+        `${dataDir} is in use by process ${holder.pid}; stop it first or set another DATA_DIR`,
+      )
     }
     rmSync(path, { force: true })
   }

@@ -10,11 +10,18 @@ export function createLog(): Log {
   return {
     info: (message, facts = {}) => void process.stdout.write(line({ level: 'info', message, ...facts })),
     error: (error, facts = {}) => {
-      const frames = error instanceof Error ? (error.stack ?? '').split('\n').filter((row) => /^\s+at /.test(row)) : []
+      const frames =
+        error instanceof Error ? (error.stack ?? '').split('\n').filter((row) => /^\s+at /.test(row)) : []
       const name = error instanceof Error ? error.name : typeof error
       const code = (error as { code?: unknown } | null)?.code
       process.stderr.write(
-        line({ level: 'error', name, ...(typeof code === 'string' ? { code } : {}), frames: frames.slice(0, 12), ...facts }),
+        line({
+          level: 'error',
+          name,
+          ...(typeof code === 'string' ? { code } : {}),
+          frames: frames.slice(0, 12),
+          ...facts,
+        }),
       )
     },
   }

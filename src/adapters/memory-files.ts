@@ -20,7 +20,6 @@ export function createMemoryFiles(now: () => Date = () => new Date()): FileStore
       blobs.delete(key)
       return Promise.resolve()
     },
-    // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, a map is not
     async *list() {
       for (const [key, { bytes, storedAt }] of blobs) yield { key, storedAt, bytes: bytes.length }
     },

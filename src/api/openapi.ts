@@ -163,7 +163,7 @@ export function openApiDocument(): object {
 
 export function createOpenApi(): Hono<ApiEnv> {
   const document = openApiDocument()
-  return new Hono<ApiEnv>().get('/openapi.json', (c) =>
-    c.json(document, 200, { 'access-control-allow-origin': '*' }),
-  )
+  const app = new Hono<ApiEnv>()
+  app.get('/openapi.json', (c) => c.json(document, 200, { 'access-control-allow-origin': '*' }))
+  return app
 }

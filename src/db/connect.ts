@@ -20,6 +20,7 @@ const types: pg.CustomTypesConfig = {
       if (oid === (builtins.INT8 as number)) return Number
       if (oid === (builtins.DATE as number)) return (text: string) => text
     }
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lists a part of the numbers only
     return pg.types.getTypeParser(oid, format) as (value: string) => unknown
   },
 }

@@ -33,7 +33,8 @@ export const tipPlain = z.object({
   ),
   checklist: z
     .preprocess(
-      (value) => (value === undefined || value === null ? [] : Array.isArray(value) ? value : [value]),
+      (value) =>
+        value === undefined || value === null ? [] : Array.isArray(value) ? (value as unknown[]) : [value],
       z.array(z.string().max(60)).max(20),
     )
     .default([]),

@@ -199,8 +199,9 @@ export interface LedgerPage {
   readonly items: readonly CaseView[]
   /** Opaque; null on the last page. */
   readonly next: string | null
-  /** Counted no further than {@link COUNT_CAP}. */
+  /** Counted one past `countCap` at most: then it is "more than". */
   readonly count: number
+  readonly countCap: number
 }
 
 export interface HomeView {
@@ -547,6 +548,7 @@ export function createReading({ db, clock, plan }: Deps) {
         items: page.map((row) => caseView(snapshot, row, at)),
         next: rows.length > size && last ? encodeCursor([last.received_week, last.case_no]) : null,
         count: await countPublicCases(db, at, filter, COUNT_CAP + 1),
+        countCap: COUNT_CAP,
       }
     },
 

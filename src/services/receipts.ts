@@ -101,7 +101,10 @@ export function createReceipts(deps: Deps, cases: Cases): Receipts {
         .orderBy('ordinal')
         .execute()
       const holders = events
-        .map((event) => ({ department: String(event.data['department'] ?? ''), since: event.day }))
+        .map(({ data: { department }, day }) => ({
+          department: typeof department === 'string' ? department : '',
+          since: day,
+        }))
         .filter(
           (step, index, all) => step.department !== '' && step.department !== all[index - 1]?.department,
         )

@@ -218,7 +218,10 @@ function isChecked(form: HTMLFormElement, statement: string): boolean {
 async function submit(form: HTMLFormElement): Promise<void> {
   const action = form.dataset['form'] ?? ''
   const data = new FormData(form)
-  const text = (name: string): string => String(data.get(name) ?? '').trim()
+  const text = (name: string): string => {
+    const value = data.get(name)
+    return typeof value === 'string' ? value.trim() : ''
+  }
   switch (action) {
     case 'return':
     case 'hand_over':

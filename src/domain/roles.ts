@@ -1,4 +1,4 @@
-import type { Role } from '../domain/case.ts'
+import type { Role } from './case.ts'
 
 /** The console's pages and who may open them. A test walks the folder: a page without a row fails. */
 export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'>> = {
