@@ -4,6 +4,7 @@ import { RECEIPT_COOKIE } from '../http/session-cookie.ts'
 import type { Runtime } from '../runtime.ts'
 import { receiptOpen } from '../schemas/api.ts'
 import { check, type ApiEnv } from './index.ts'
+import { readJson } from './json.ts'
 
 /** The reporter's side for programs; the code travels in a body only, then a cookie stands for it. */
 export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
@@ -11,7 +12,7 @@ export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
   const unknown = (): DomainError => new DomainError('not-found', '没有找到：查询码不对，或者已经过期。')
 
   api.post('/open', async (c) => {
-    const body = check(receiptOpen, await c.req.json().catch(() => ({})))
+    const body = check(receiptOpen, await readJson(c.req.raw))
     const cookie =
       'code' in body ? await services.receipts.open(body.code) : await services.receipts.openAuth(body.auth)
     if (cookie === null) throw unknown()

@@ -9,6 +9,7 @@ import { bytes } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
 import type { StaffSession } from '../services/staff.ts'
 import { check, type ApiEnv } from './index.ts'
+import { readJson } from './json.ts'
 import { readForm } from './multipart.ts'
 import { signedIn } from './staff-identity.ts'
 
@@ -49,13 +50,6 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
     services.formTokens.verify(token, 'staff', member.tokenHash)
     return member
   }
-  const body = async (request: Request): Promise<unknown> => {
-    try {
-      return await request.json()
-    } catch {
-      throw new DomainError('invalid-input', '请求体不是有效的 JSON。')
-    }
-  }
 
   api.get('/:caseNo', async (c) => {
     const detail = await services.cases.detail(signedIn(c.get('staff')), c.req.param('caseNo'))
@@ -84,19 +78,23 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/:caseNo/actions', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const request = check(actionBody, await body(c.req.raw))
+    const request = check(actionBody, await readJson(c.req.raw))
     return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
   })
   api.post('/:caseNo/wraps', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    await services.cases.rewrap(staff, c.req.param('caseNo'), check(wrapsBody, await body(c.req.raw)).wraps)
+    await services.cases.rewrap(
+      staff,
+      c.req.param('caseNo'),
+      check(wrapsBody, await readJson(c.req.raw)).wraps,
+    )
     return c.json({ wrapped: true })
   })
   api.post('/:caseNo/proofs', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
     const caseNo = c.req.param('caseNo')
     if (!/^multipart\//i.test(c.req.header('content-type') ?? '')) {
-      const proof = check(proofText, await body(c.req.raw))
+      const proof = check(proofText, await readJson(c.req.raw))
       return c.json({ id: await services.cases.addProof(staff, caseNo, { ...proof, blobKey: null }) }, 201)
     }
     // Asked before the photo is decoded: whoever may not see the case gets no work done.

@@ -6,6 +6,7 @@ import { enrolBody, enrolmentQuery, grantBody, kdfQuery, signInBody } from '../s
 import { toBase64Url } from '../sealing/bytes.ts'
 import type { StaffSession } from '../services/staff.ts'
 import { check, type ApiEnv } from './index.ts'
+import { readJson } from './json.ts'
 
 /** Whoever is signed in. @throws {DomainError} `sign-in-required` */
 export function signedIn(staff: StaffSession | null): StaffSession {
@@ -16,32 +17,25 @@ export function signedIn(staff: StaffSession | null): StaffSession {
 /** Sign-in, enrolment and keys for the console's scripts. */
 export function createStaffIdentityApi({ services }: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
-  const body = async (request: Request): Promise<unknown> => {
-    try {
-      return await request.json()
-    } catch {
-      throw new DomainError('invalid-input', '请求体不是有效的 JSON。')
-    }
-  }
 
   api.post('/kdf', async (c) => {
-    const { username } = check(kdfQuery, await body(c.req.raw))
+    const { username } = check(kdfQuery, await readJson(c.req.raw))
     const { salt, params } = await services.staff.kdf(username)
     return c.json({ salt: toBase64Url(salt), params })
   })
   api.post('/sign-in', async (c) => {
-    const { username, auth } = check(signInBody, await body(c.req.raw))
+    const { username, auth } = check(signInBody, await readJson(c.req.raw))
     const { token, wrappedIdentity } = await services.staff.signIn(username, auth)
     return c.json({ wrappedIdentity: toBase64Url(wrappedIdentity) }, 200, {
       'set-cookie': SESSION_COOKIE.set(token),
     })
   })
   api.post('/enrolment', async (c) => {
-    const { token } = check(enrolmentQuery, await body(c.req.raw))
+    const { token } = check(enrolmentQuery, await readJson(c.req.raw))
     return c.json(await services.staff.enrolment(token))
   })
   api.post('/enrol', async (c) => {
-    await services.staff.enrol(check(enrolBody, await body(c.req.raw)))
+    await services.staff.enrol(check(enrolBody, await readJson(c.req.raw)))
     return c.json({ enrolled: true }, 201)
   })
 
@@ -63,7 +57,7 @@ export function createStaffIdentityApi({ services }: Runtime): Hono<ApiEnv> {
   api.post('/grants', async (c) => {
     const staff = signedIn(c.get('staff'))
     services.formTokens.verify(c.req.header('x-form-token'), 'staff', staff.tokenHash)
-    await services.keys.addGrant(staff, check(grantBody, await body(c.req.raw)))
+    await services.keys.addGrant(staff, check(grantBody, await readJson(c.req.raw)))
     return c.json({ granted: true }, 201)
   })
   api.post('/sign-out', async (c) => {

@@ -8,9 +8,10 @@ import { tipPlain } from '../schemas/tip.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { FileResult, SealedPhoto } from '../services/tips.ts'
 import { check, type ApiEnv } from './index.ts'
+import { parseJson, readJson } from './json.ts'
 import { readForm } from './multipart.ts'
 
-const MAX_JSON_BYTES = 64 * 1024
+const MAX_FIELD_BYTES = 64 * 1024
 const KEY = /^[\x21-\x7e]{16,200}$/
 
 /** A tip's fields out of a form: `plain.category=…`, or one field `plain` with JSON. */
@@ -25,14 +26,6 @@ function plainOf(fields: ReadonlyMap<string, readonly string[]>): unknown {
         name === 'plain.checklist' ? values : values[0],
       ]),
   )
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new DomainError('invalid-input', '请求体不是有效的 JSON。')
-  }
 }
 
 /** `POST tips`: the plain path, sealed on arrival. */
@@ -59,16 +52,13 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
     try {
       let body: unknown
       if (/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
-        if (Number(c.req.header('content-length') ?? 0) > MAX_JSON_BYTES) throw tooLarge()
-        const text = await c.req.text()
-        if (text.length > MAX_JSON_BYTES) throw tooLarge()
-        body = parseJson(text)
+        body = await readJson(c.req.raw)
       } else {
         const form = await readForm(c.req.raw, {
           maxFiles: MAX_PHOTOS,
           maxFileBytes: MAX_PHOTO_BYTES,
           maxTotalBytes: MAX_PHOTOS_BYTES,
-          maxFieldBytes: MAX_JSON_BYTES,
+          maxFieldBytes: MAX_FIELD_BYTES,
           maxFields: 60,
           onFile: async ({ bytes }) => {
             const part = photos.length
@@ -134,5 +124,3 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
 
   return api
 }
-
-const tooLarge = (): DomainError => new DomainError('too-large', '请求体太大：JSON 最多 64 KB。')
