@@ -30,6 +30,7 @@ async function refreshHotlines(): Promise<void> {
   hotlines = { district: departments.get(DISPATCHER_DEPARTMENT)?.hotline ?? null }
 }
 await refreshHotlines()
+runtime.keepUp()
 
 // Answered for anybody alike: may be kept. Everything else is somebody's own.
 const PRIVATE =
@@ -147,7 +148,7 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   const reply = await astro()(c, next)
   if (reply instanceof Response && reply.status === 500 && !(await services.readiness.databaseAnswers())) {
-    return unavailablePage(hotlines, {})
+    return unavailablePage(hotlines, securityHeaders(c.req.path, https))
   }
   return reply
 })

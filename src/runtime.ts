@@ -26,9 +26,12 @@ export interface Runtime {
   readonly engine: Connection['engine']
   /** Accounts the sign-in page offers; none but in a demonstration. */
   readonly demoLogins: readonly DemoLogin[]
+  /** Does what nobody does by hand (see services/upkeep.ts), at once and then every ten minutes, until `close()`. */
+  keepUp(): void
   close(): Promise<void>
 }
 
+const UPKEEP_MS = 10 * 60_000
 const OTHER_PROCESS_MS = 500
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
@@ -63,7 +66,11 @@ export async function createRuntime(
   const { connection, release } = await openDatabase(config)
   const { db } = connection
   const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER })
+  let upkeep: NodeJS.Timeout | null = null
+  let upkeepRun: Promise<void> = Promise.resolve()
   const close = async (): Promise<void> => {
+    if (upkeep) clearInterval(upkeep)
+    await upkeepRun
     await photos.close()
     await connection.close()
     release()
@@ -97,6 +104,15 @@ export async function createRuntime(
       log,
       engine: connection.engine,
       demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
+      keepUp() {
+        const run = (): void => {
+          // One after the other: a run may outlast the interval.
+          upkeepRun = upkeepRun.then(() => services.upkeep.run()).catch((error: unknown) => log.error(error))
+        }
+        if (upkeep) return
+        run()
+        upkeep = setInterval(run, UPKEEP_MS).unref()
+      },
       close,
     }
   } catch (error) {

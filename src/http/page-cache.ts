@@ -32,7 +32,7 @@ export function nextTurn(now: Date): number {
   return now.getTime() < batch ? batch : startOfDay(addDays(dayOf(now), 1)).getTime()
 }
 
-/** Finished replies of anonymous reading pages, the least recently used dropped first. */
+/** Finished replies of anonymous reading pages, the oldest dropped first. */
 export interface PageCache {
   /** The reply when it still holds at `version` and `now`. */
   get(key: string, version: string, now: number): CachedReply | undefined
