@@ -36,6 +36,9 @@ runtime.keepUp()
 const PRIVATE =
   /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|receipts|staff|challenges))(?:\/|$)/
 
+// As long as a list: passed on as it comes, never gathered in memory.
+const STREAMED = /^\/lists\/[^/]+\/entries\.csv$/
+
 const isAsset = (path: string): boolean => path.startsWith('/assets/')
 
 /** A page when a person asks, a problem document when a program does. */
@@ -79,7 +82,7 @@ app.get('/readyz', async (c) => {
 app.use(async (c, next) => {
   const path = c.req.path
   if (isAsset(path)) return next()
-  if (c.req.method !== 'GET' || PRIVATE.test(path)) {
+  if (c.req.method !== 'GET' || PRIVATE.test(path) || STREAMED.test(path)) {
     await next()
     for (const [name, value] of Object.entries(securityHeaders(path, https))) c.res.headers.set(name, value)
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')

@@ -26,3 +26,9 @@ export function dateText(day: Day, precision: DatePrecision = 'day'): string {
 export function shortWeekText(monday: Day): string {
   return `${dateText(monday)}当周`
 }
+
+/** An instant (ISO 8601) at +08:00 to the minute, as the meta tags of government pages want it: `2026-11-24 09:05`. */
+export function minuteText(instant: string): string {
+  const local = new Date(Date.parse(instant) + 8 * 3_600_000).toISOString()
+  return `${local.slice(0, 10)} ${local.slice(11, 16)}`
+}

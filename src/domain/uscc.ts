@@ -37,6 +37,14 @@ export function usccProblem(code: string): string | null {
   return isValidUscc(code) ? null : '统一社会信用代码的校验位不对，请逐位核对。'
 }
 
+/**
+ * What is wrong with a search that is meant as a whole credit code; null for anything else, a part of a code included.
+ */
+export function typedUsccProblem(search: string): string | null {
+  const code = normalizeUscc(search)
+  return /^(?=.*\d)[0-9A-Z]{18,}$/.test(code) ? usccProblem(code) : null
+}
+
 /** Completes 17 symbols with their check symbol, for demonstration data. @throws RangeError on a symbol not allowed. */
 export function makeUscc(body17: string): string {
   const check = body17.length === 17 ? checkSymbol(body17) : null

@@ -99,6 +99,17 @@ export const entryFilterSchema = z.object({
 })
 export type EntryFilter = z.infer<typeof entryFilterSchema>
 
+/** The filter of a page's address. Each value that makes no sense is dropped, the others stay. */
+export function entryFilterOf(query: URLSearchParams): EntryFilter {
+  const fields = Object.entries(entryFilterSchema.shape).flatMap(([name, schema]) => {
+    const typed = query.get(name)
+    if (typed === null || typed.trim() === '') return []
+    const read = schema.safeParse(typed)
+    return read.success ? [[name, read.data] as const] : []
+  })
+  return Object.fromEntries(fields)
+}
+
 /** Something wrong in a file: row 1 is the heading, as a spreadsheet counts; row 0 means the file itself. */
 export interface RowProblem {
   readonly row: number

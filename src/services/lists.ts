@@ -38,6 +38,7 @@ import {
   listingEnd,
   mayApprove,
   mayPropose,
+  readDay,
   searchableNames,
   SUBJECT_KIND_NAMES,
   type EntryData,
@@ -192,7 +193,7 @@ export function createLists(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'plan' 
       search,
       state: filter.state ?? 'listed',
       today: at,
-      authority: filter.authority ? filter.authority : null,
+      authority: filter.authority ? plainText(filter.authority) : null,
       year: filter.year ?? null,
     }
   }
@@ -253,7 +254,7 @@ export function createLists(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'plan' 
 
   /** The entry somebody wants changed, as they saw it. */
   async function entrySeen(list: string, entryNo: string, revision: number): Promise<EntryRow> {
-    const entry = await findEntry(db, list, entryNo)
+    const entry = await findEntry(db, list, plainText(entryNo))
     if (!entry) throw new DomainError('not-found', '没有这条记录。')
     if (entry.state === 'ended') throw new DomainError('stale-version', '这条记录已经移出名单，不能再改。')
     if (entry.revision !== revision) throw staleEntry()
@@ -449,7 +450,7 @@ export function createLists(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'plan' 
     async entry(list: string, entryNo: string): Promise<EntryView | null> {
       const kind = listKind(list)
       if (!kind) return null
-      const row = await findEntry(db, list, entryNo.toUpperCase())
+      const row = await findEntry(db, list, plainText(entryNo).toUpperCase())
       if (!row) return null
       const history = await entryRevisions(db, row.id)
       const snapshot = await plan.current()
@@ -766,9 +767,13 @@ function withAuthority(snapshot: PlanSnapshot, data: EntryData): EntryData {
   return found ? { ...data, authority: found.id } : data
 }
 
+/** PostgreSQL refuses NUL in a text; nothing stored holds one, so nothing is found less. */
+const plainText = (text: string): string => text.replaceAll('\0', '\ufffd')
+
 function positionOf(cursor: string): EntryPosition {
   const [listedOn = '', entryNo = ''] = decodeCursor(cursor, 2)
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(listedOn) || Number.isNaN(Date.parse(listedOn))) {
+  // 2026-02-31 is no day for the database, and no entry number holds anything else.
+  if (readDay(listedOn) !== listedOn || !/^[0-9A-Z-]{1,20}$/.test(entryNo)) {
     throw new DomainError('bad-cursor', '这个翻页位置无效，请回到第一页重新翻。')
   }
   return { listedOn, entryNo }
