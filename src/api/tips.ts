@@ -75,7 +75,7 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
         })
         body = { plain: plainOf(form.fields), ...(form.fields.has('sealed') ? { sealed: true } : {}) }
       }
-      const { plain, sealed } = body as { plain?: unknown; sealed?: unknown }
+      const { plain, sealed } = (body ?? {}) as { plain?: unknown; sealed?: unknown }
       if (sealed !== undefined) {
         throw new DomainError('invalid-input', '本站目前在服务器内存里密封，请用 plain 提交。', [
           { field: 'sealed', message: '暂不支持。' },

@@ -1,0 +1,202 @@
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { serve, type ServerType } from '@hono/node-server'
+import { Hono } from 'hono'
+import { createLog } from '../../src/adapters/log.ts'
+import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
+import { systemRandom } from '../../src/adapters/system.ts'
+import { createApi, type ApiEnv } from '../../src/api/index.ts'
+import { readConfig } from '../../src/config.ts'
+import { SESSION_COOKIE } from '../../src/http/session-cookie.ts'
+import type { Runtime } from '../../src/runtime.ts'
+import { openGrant } from '../../src/sealing/department-keys.ts'
+import { openPart } from '../../src/sealing/envelope.ts'
+import { unwrapTipKey } from '../../src/sealing/tip-keys.ts'
+import type { FileStore } from '../../src/services/file-store.ts'
+import { createServices, type Services } from '../../src/services/index.ts'
+import { createPlanStore } from '../../src/services/plan-store.ts'
+import type { Deps } from '../../src/services/ports.ts'
+import { createDataVersions } from '../../src/services/versions.ts'
+import { openTestDatabase, type TestDatabase } from './database.ts'
+
+const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
+
+export interface TestApp {
+  readonly database: TestDatabase
+  readonly services: Services
+  readonly deps: Deps
+  readonly files: FileStore
+  /** Without a trailing slash; the API answers below `/api/v1`. */
+  readonly url: string
+  readonly port: number
+  /** What a tip says, opened as its department would with the key that the escrow holds. */
+  openNarrative(tipId: string, department: string): Promise<Record<string, unknown>>
+  /** A photo's bytes, opened the same way. */
+  openPhoto(
+    tipId: string,
+    department: string,
+    purpose: 'tip.photo' | 'tip.original',
+    part: number,
+  ): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** The API over a database of its own, with real keys, a real photo decoder and files in memory. */
+export async function openTestApp(
+  options: { readonly now?: () => Date; readonly files?: FileStore } = {},
+): Promise<TestApp> {
+  const database = await openTestDatabase()
+  const { db } = database
+  const clock = { now: options.now ?? (() => new Date()) }
+  const versions = createDataVersions(db, clock, 0)
+  const files = options.files ?? createMemoryFiles()
+  const photos = createPhotoDecoder({ workerPath: WORKER })
+  const deps: Deps = {
+    db,
+    clock,
+    random: systemRandom,
+    files,
+    photos,
+    secrets: {
+      lookup: systemRandom.bytes(32),
+      form: systemRandom.bytes(32),
+      salt: systemRandom.bytes(32),
+      cookie: systemRandom.bytes(32),
+    },
+    plan: createPlanStore(db, versions),
+    versions,
+    demo: false,
+  }
+  const services = createServices(deps)
+  const { escrowIdentity } = await services.keys.init()
+  const runtime: Runtime = {
+    config: readConfig({ DATA_DIR: join('/nonexistent', 'lantian'), DEMO: 'off' }),
+    services,
+    deps,
+    clock,
+    random: systemRandom,
+    log: createLog(),
+    engine: database.engine,
+    demoLogins: [],
+    close: () => Promise.resolve(),
+  }
+  const app = new Hono<ApiEnv>()
+  app.use(async (c, next) => {
+    c.set('requestId', 'test')
+    const token = SESSION_COOKIE.read(c.req.raw)
+    c.set('staff', token ? await services.staff.session(token) : null)
+    await next()
+  })
+  app.route('/api/v1', createApi(runtime))
+  let server: ServerType | undefined
+  const port = await new Promise<number>((resolve) => {
+    server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, (info) => {
+      resolve(info.port)
+    })
+  })
+
+  async function tipIdentity(tipId: string, department: string): Promise<string> {
+    const grant = await db
+      .selectFrom('key_grant')
+      .selectAll()
+      .where('department_id', '=', department)
+      .where('member_id', 'is', null)
+      .executeTakeFirstOrThrow()
+    const wrap = await db
+      .selectFrom('tip_wrap')
+      .selectAll()
+      .where('tip_id', '=', tipId)
+      .where('department_id', '=', department)
+      .executeTakeFirstOrThrow()
+    const identity = await openGrant({ department, epoch: grant.epoch }, grant.wrapped, escrowIdentity)
+    return unwrapTipKey({ tip: tipId, department, epoch: wrap.epoch }, wrap.wrapped, identity)
+  }
+
+  return {
+    database,
+    services,
+    deps,
+    files,
+    port,
+    url: `http://127.0.0.1:${port}`,
+    async openNarrative(tipId, department) {
+      const part = await db
+        .selectFrom('tip_part')
+        .selectAll()
+        .where('tip_id', '=', tipId)
+        .where('purpose', '=', 'tip.narrative')
+        .executeTakeFirstOrThrow()
+      const bytes = await openPart({
+        identity: await tipIdentity(tipId, department),
+        tip: tipId,
+        part: 0,
+        purpose: 'tip.narrative',
+        sealed: part.sealed ?? new Uint8Array(),
+      })
+      return JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>
+    },
+    async openPhoto(tipId, department, purpose, part) {
+      const row = await db
+        .selectFrom('tip_part')
+        .selectAll()
+        .where('tip_id', '=', tipId)
+        .where('purpose', '=', purpose)
+        .where('part', '=', part)
+        .executeTakeFirstOrThrow()
+      const sealed = await files.get(row.blob_key ?? '')
+      if (!sealed) throw new Error('the row names a blob that is not there')
+      return openPart({ identity: await tipIdentity(tipId, department), tip: tipId, part, purpose, sealed })
+    },
+    close: async () => {
+      await new Promise<void>((resolve) => {
+        server?.close(() => {
+          resolve()
+        })
+        if (server && 'closeAllConnections' in server) server.closeAllConnections()
+      })
+      await photos.close()
+      await database.close()
+    },
+  }
+}
+
+/** A tip without anything optional; `part` replaces or adds fields. */
+export const plainTip = (part: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
+  category: 'boiler-coal',
+  area: '410102001',
+  when: 'now',
+  description: '锅炉冒黑烟，气味很大，从早上开始。',
+  ...part,
+})
+
+/** A tip as a form, each photo under a name that means nothing. */
+export function tipForm(plain: Readonly<Record<string, unknown>>, photos: readonly Uint8Array[]): FormData {
+  const form = new FormData()
+  form.append('plain', JSON.stringify(plain))
+  for (const photo of photos)
+    form.append('photos', new File([photo.slice()], 'photo.jpg', { type: 'image/jpeg' }))
+  return form
+}
+
+/** Sends the head of a request and a part of its body, then cuts the connection. */
+export function cutConnection(
+  port: number,
+  head: readonly string[],
+  body: string | Uint8Array,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(`${head.join('\r\n')}\r\n\r\n`)
+      socket.write(body, () => {
+        setTimeout(() => socket.destroy(), 50)
+      })
+    })
+    socket.on('data', () => {})
+    socket.on('close', () => {
+      resolve()
+    })
+    socket.on('error', reject)
+  })
+}
