@@ -698,16 +698,17 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       .selectFrom('tip')
       .innerJoin('case_file', 'case_file.id', 'tip.case_id')
       .select((eb) => [
-        eb.fn.coalesce('case_file.attached_to', 'case_file.id').as('id'),
+        // Not "id": GROUP BY would take that for a column of either table.
+        eb.fn.coalesce('case_file.attached_to', 'case_file.id').as('whole'),
         eb.fn.sum<number>('tip.photo_count').as('photos'),
         eb.fn<boolean>('bool_or', ['tip.callback']).as('callback'),
         eb.fn.countAll<number>().as('count'),
       ])
       .where((eb) => eb.or([eb('case_file.id', 'in', ids), eb('case_file.attached_to', 'in', ids)]))
-      .groupBy('id')
+      .groupBy('whole')
       .execute()
     return new Map(
-      rows.map((row) => [row.id, { photos: Number(row.photos), callback: row.callback, count: row.count }]),
+      rows.map((row) => [row.whole, { photos: Number(row.photos), callback: row.callback, count: row.count }]),
     )
   }
   const NO_TIPS = { photos: 0, callback: false, count: 0 }
