@@ -80,6 +80,7 @@ export async function openTestApp(
     log: createLog(),
     engine: database.engine,
     demoLogins: [],
+    keepUp: () => {},
     close: () => Promise.resolve(),
   }
   const app = new Hono<ApiEnv>()
