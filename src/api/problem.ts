@@ -23,7 +23,8 @@ export const STATUS = {
   'database-unavailable': 503,
 } as const satisfies Record<ProblemCode, ContentfulStatusCode>
 
-const TITLES: Readonly<Record<ProblemCode, string>> = {
+/** The title of each refusal's document. */
+export const TITLES: Readonly<Record<ProblemCode, string>> = {
   'invalid-input': '填写的内容有问题',
   'not-found': '没有找到',
   forbidden: '没有权限',

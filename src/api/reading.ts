@@ -84,11 +84,11 @@ export function createReadingApi({ services }: Runtime): Hono<ApiEnv> {
     return open(c, entry)
   })
   api.get('/cases', async (c) => {
-    const { limit, cursor, overdue, ...filter } = check(ledgerQuery, c.req.query())
+    const { limit, cursor, overdue, department, ...filter } = check(ledgerQuery, c.req.query())
     return open(
       c,
       await services.reading.cases(
-        { ...filter, ...(overdue ? { overdue: true } : {}) } as Parameters<typeof services.reading.cases>[0],
+        { ...filter, holder: department, ...(overdue ? { overdue: true } : {}) },
         cursor ?? null,
         limit,
       ),

@@ -23,6 +23,12 @@ export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
     if (!found) throw unknown()
     return c.json(found)
   })
+  api.post('/current/dispute', async (c) => {
+    const cookie = RECEIPT_COOKIE.read(c.req.raw)
+    if (!(await services.receipts.current(cookie))) throw unknown()
+    await services.receipts.dispute(cookie)
+    return c.json({ disputed: true })
+  })
   api.post('/current/sign-out', (c) =>
     c.json({ opened: false }, 200, {
       'set-cookie': RECEIPT_COOKIE.clear(),

@@ -17,26 +17,31 @@ const PHONE = /^(?:\+?86)?(?:1[3-9]\d{9}|0\d{2,3}\d{7,8}(?:-\d{1,6})?|\d{7,8})$/
 
 /** The plain part of a tip as a person or a program sends it. Whether the ids exist is for the routing to say. */
 export const tipPlain = z.object({
-  category: id.describe('Category slug, see GET categories'),
-  area: id.describe('Area id, see GET areas; `unsure` when not known'),
-  answer: optional(id).describe('Answer to the category’s question, see GET categories'),
-  accused: optional(id).describe('Department complained of; only with `department-inaction`'),
-  when: z.enum(WHEN_BUCKETS, '请选择发生的时间。'),
-  urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal'),
-  description: text(MAX_DESCRIPTION).pipe(z.string().min(5, '请写下您看到了什么，至少 5 个字。')),
-  place: z.preprocess((value) => value ?? '', text(MAX_PLACE)).describe('Address or how to find the place'),
+  category: id.describe('污染类别的 id，见 GET /categories'),
+  area: id.describe('街道的 id，见 GET /areas；不清楚填 unsure'),
+  answer: optional(id).describe('类别的补充问题选了哪个回答，见 GET /categories'),
+  accused: optional(id).describe('投诉哪个部门不作为；只用于 department-inaction'),
+  when: z.enum(WHEN_BUCKETS, '请选择发生的时间。').describe('什么时候'),
+  urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal').describe('急不急'),
+  description: text(MAX_DESCRIPTION)
+    .pipe(z.string().min(5, '请写下您看到了什么，至少 5 个字。'))
+    .describe(`看到了什么，5 到 ${MAX_DESCRIPTION} 个字；收到即密封`),
+  place: z
+    .preprocess((value) => value ?? '', text(MAX_PLACE))
+    .describe(`地址，或怎样找到那里；最多 ${MAX_PLACE} 个字`),
   callback: optional(
     z
       .string()
       .transform((value) => value.normalize('NFKC').replace(/[\s()（）-]/g, ''))
       .refine((value) => PHONE.test(value), '电话号码不完整，请检查；不想接电话可以留空。'),
-  ),
+  ).describe('愿意接听回访的电话；收到即密封'),
   checklist: z
     .preprocess(
       (value) =>
         value === undefined || value === null ? [] : Array.isArray(value) ? (value as unknown[]) : [value],
       z.array(z.string().max(60)).max(20),
     )
-    .default([]),
+    .default([])
+    .describe('方案里的检查项，看到哪几项'),
 })
 export type TipPlain = z.infer<typeof tipPlain>

@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { systemRandom } from '../../src/adapters/system.ts'
+import { createApi } from '../../src/api/index.ts'
+import { openApiDocument, OPERATIONS } from '../../src/api/openapi.ts'
+import type { Runtime } from '../../src/runtime.ts'
+import { createServices } from '../../src/services/index.ts'
+import { createPlanStore } from '../../src/services/plan-store.ts'
+import type { Deps } from '../../src/services/ports.ts'
+import { createDataVersions } from '../../src/services/versions.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+
+const DAY_MS = 86_400_000
+const OFFICER = '00000000-0000-4000-8000-000000000001'
+const PUBLISHER = '00000000-0000-4000-8000-000000000002'
+
+let database: TestDatabase
+let api: ReturnType<typeof createApi>
+let now = new Date('2026-11-23T02:00:00Z')
+/** The values that stand in the paths, and the receipt that was opened. */
+let known: Readonly<Record<string, string>> = {}
+let cookie = ''
+let code = ''
+
+async function aMember(id: string, role: 'officer' | 'publisher'): Promise<void> {
+  await database.db
+    .insertInto('member')
+    .values({
+      id,
+      username: role,
+      display_name: role,
+      department_id: 'qu-huanbao',
+      salt: Buffer.alloc(16),
+      kdf: '{}',
+      auth_hash: Buffer.alloc(32),
+      recipient: 'age1test',
+      wrapped_identity: Buffer.alloc(1),
+      status: 'active',
+      created_at: now,
+    })
+    .execute()
+  await database.db.insertInto('member_role').values({ member_id: id, role }).execute()
+}
+
+async function anEntry(lists: Runtime['services']['lists']): Promise<string> {
+  const department = { departmentId: 'qu-huanbao' }
+  const id = await lists.propose(
+    { ...department, memberId: OFFICER, roles: ['officer'] },
+    'non-compliant',
+    {
+      action: 'enter',
+      rows: [
+        {
+          subjectKind: '企业',
+          subjectName: '示例建材有限公司',
+          exceeded: '颗粒物超过排放限值 0.6 倍',
+          reason: '除尘设施停用，粉尘直接外排。',
+          legalBasis: '《中华人民共和国大气污染防治法》第九十九条',
+          decisionNo: '示环罚〔2026〕12号',
+          authority: 'qu-huanbao',
+        },
+      ],
+    },
+    '检查时查实。',
+  )
+  const [entryNo = ''] = await lists.approve({ ...department, memberId: PUBLISHER, roles: ['publisher'] }, id)
+  return entryNo
+}
+
+const tip = (key: string) =>
+  api.request('/tips', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
+    body: JSON.stringify(OPERATIONS.find(({ path }) => path === '/tips')?.example?.['body']),
+  })
+const open = () =>
+  api.request('/receipts/open', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code }),
+  })
+
+beforeAll(async () => {
+  database = await openTestDatabase()
+  await database.reset()
+  const { db } = database
+  const clock = { now: () => now }
+  const versions = createDataVersions(db, clock, Number.POSITIVE_INFINITY)
+  const secret = () => new Uint8Array(randomBytes(32))
+  const deps: Partial<Deps> = {
+    db,
+    clock,
+    random: systemRandom,
+    files: createMemoryFiles(),
+    secrets: { lookup: secret(), form: secret(), salt: secret(), cookie: secret() },
+    plan: createPlanStore(db, versions),
+    versions,
+    demo: false,
+  }
+  const services = createServices(deps as Deps)
+  await services.keys.init()
+  api = createApi({ services, clock, random: systemRandom } as Runtime)
+
+  await aMember(OFFICER, 'officer')
+  await aMember(PUBLISHER, 'publisher')
+  const entryNo = await anEntry(services.lists)
+  const filed = (await (await tip('openapi-test-000001')).json()) as { caseNo: string; receiptCode: string }
+  code = filed.receiptCode
+  // The morning batch has come and gone.
+  now = new Date(now.getTime() + 2 * DAY_MS)
+  cookie = (await open()).headers.get('set-cookie')?.split(';')[0] ?? ''
+  known = { id: '2017-14', list: 'non-compliant', entryNo, caseNo: filed.caseNo }
+})
+afterAll(async () => {
+  await database.close()
+})
+
+/** Sends what the document gives as an example, with ids that exist here. */
+function ask({ method, path, example = {}, ...operation }: (typeof OPERATIONS)[number]) {
+  if (path === '/tips') return tip('openapi-test-000002')
+  if (path === '/receipts/open') return open()
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => known[name] ?? '')
+  const query = Object.entries(example).filter(([name]) => name in (operation.query?.shape ?? {}))
+  const search = new URLSearchParams(query.map(([name, value]) => [name, String(value)]))
+  return api.request(`${filled}?${search.toString()}`, {
+    method: method.toUpperCase(),
+    headers: operation.cookie ? { cookie } : {},
+  })
+}
+
+const name = ({ method, path }: (typeof OPERATIONS)[number]) => `${method.toUpperCase()} ${path}`
+const WITHIN = OPERATIONS.filter(({ atRoot }) => !atRoot)
+
+async function disputable(): Promise<void> {
+  await database.db
+    .updateTable('case_file')
+    .set({
+      state: 'published',
+      outcome: 'unsubstantiated',
+      statement: '现场没有发现扬尘。',
+      concluded_by: OFFICER,
+      concluded_day: '2026-11-24',
+      published_by: PUBLISHER,
+      published_day: '2026-11-25',
+      dispute_until: '2026-12-10',
+    })
+    .where('case_no', '=', known['caseNo'] ?? '')
+    .execute()
+}
+
+describe('the OpenAPI document', () => {
+  it('names every public route there is, and no other', () => {
+    const routes = api.routes
+      .filter(({ method, path }) => method !== 'ALL' && !path.startsWith('/staff/'))
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
+      .filter((route) => route !== 'GET /openapi.json')
+    expect([...new Set(routes)].sort()).toEqual(WITHIN.map(name).sort())
+  })
+
+  it.each(WITHIN.map((operation) => ({ name: name(operation), operation })))(
+    '$name answers as described, to the last field',
+    async ({ operation }) => {
+      if (operation.path === '/receipts/current/dispute') await disputable()
+      const reply = await ask(operation)
+      const body: unknown = await reply.json()
+      expect(reply.status, JSON.stringify(body)).toBe(operation.status ?? 200)
+      expect(operation.reply.parse(body)).toEqual(body)
+    },
+  )
+
+  it.each(
+    WITHIN.filter(({ path }) => path.includes('{')).map((operation) => ({
+      name: name(operation),
+      operation,
+    })),
+  )('$name refuses what is not there with a described problem', async ({ operation }) => {
+    const reply = await api.request(operation.path.replaceAll(/\{\w+\}/g, 'nothing'))
+    expect(reply.status).toBe(404)
+    expect(reply.headers.get('content-type')).toContain('application/problem+json')
+    expect(await reply.json()).toMatchObject({ type: '/problems/not-found/', status: 404 })
+    expect(operation.refusals).toContain('not-found')
+  })
+
+  it('asks for no field of a tip that may be left out', async () => {
+    const body = openApiDocument().paths['/tips']?.post?.requestBody?.content['application/json']
+    expect(body?.schema.properties?.['plain']?.required).toEqual(['category', 'area', 'when', 'description'])
+    expect((await tip('openapi-test-000003')).status).toBe(201)
+  })
+
+  it('points to the page that people read', async () => {
+    const reply = await api.request('/openapi.json')
+    expect(await reply.json()).toMatchObject({
+      openapi: '3.1.0',
+      externalDocs: { url: '/about/api/' },
+      servers: [{ url: '/api/v1' }],
+    })
+  })
+})
+
+describe('the cases of the API', () => {
+  it('are narrowed by department', async () => {
+    const of = async (department: string) => {
+      const reply = await api.request(`/cases?department=${department}`)
+      return ((await reply.json()) as { items: { holder: { id: string } }[] }).items
+    }
+    const { holder_id: holder } = await database.db
+      .selectFrom('case_file')
+      .select('holder_id')
+      .where('case_no', '=', known['caseNo'] ?? '')
+      .executeTakeFirstOrThrow()
+    expect(await of(holder)).not.toEqual([])
+    expect(await of('qu-huanbao')).toEqual([])
+    expect(holder).not.toBe('qu-huanbao')
+  })
+})
