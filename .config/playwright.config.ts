@@ -5,6 +5,7 @@ import { findChromium } from '../test/support/browser.ts'
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const chromium = findChromium()
 
+const NEXT_MORNING = '**/next-morning.spec.ts'
 const PHONE = {
   ...devices['Desktop Chrome'],
   viewport: { width: 390, height: 844 },
@@ -19,13 +20,17 @@ export default defineConfig({
   // One server and one database stand behind all tests; tests make their own cases and do not count others'.
   workers: 2,
   retries: 0,
-  timeout: 60_000,
+  timeout: 120_000,
+  // A machine that does other things too is slow, not wrong.
+  expect: { timeout: 20_000 },
   forbidOnly: true,
   reporter: [
     ['list'],
     ['json', { outputFile: process.env['PLAYWRIGHT_JSON_OUTPUT_FILE'] ?? at('../test/results/e2e.json') }],
   ],
   use: {
+    // Set by the global setup; the workers read this file after it.
+    baseURL: process.env['LANTIAN_E2E_URL'],
     locale: 'zh-CN',
     timezoneId: 'Asia/Shanghai',
     screenshot: 'only-on-failure',
@@ -43,8 +48,14 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'desktop', use: { ...devices['Desktop Chrome'], viewport: { width: 1280, height: 800 } } },
-    { name: 'phone', use: PHONE },
-    { name: 'no-js', use: { ...PHONE, javaScriptEnabled: false } },
+    {
+      name: 'desktop',
+      testIgnore: NEXT_MORNING,
+      use: { ...devices['Desktop Chrome'], viewport: { width: 1280, height: 800 } },
+    },
+    // A journey has its own people with their own browsers: once is enough.
+    { name: 'phone', testIgnore: [NEXT_MORNING, '**/journey.spec.ts'], use: PHONE },
+    // It moves the server's clock, so everything else comes before.
+    { name: 'next-morning', testMatch: NEXT_MORNING, dependencies: ['desktop', 'phone'], use: PHONE },
   ],
 })

@@ -15,15 +15,19 @@ const say = (text: string): void => {
 if (suggestion) suggestion.textContent = generatePassphrase(random)
 
 let username = ''
-postJson<{ username: string; displayName: string }>('/api/v1/staff/enrolment', { token })
-  .then((found) => {
-    username = found.username
-    if (who) who.textContent = `${found.displayName}（用户名 ${found.username}）`
-    form?.removeAttribute('hidden')
-  })
-  .catch((error: unknown) => {
-    say(error instanceof Error ? error.message : '链接无效。')
-  })
+if (token === '') {
+  say('链接不完整。请打开管理员给您的整个链接。')
+} else {
+  postJson<{ username: string; displayName: string }>('/api/v1/staff/enrolment', { token })
+    .then((found) => {
+      username = found.username
+      if (who) who.textContent = `${found.displayName}（用户名 ${found.username}）`
+      form?.removeAttribute('hidden')
+    })
+    .catch((error: unknown) => {
+      say(error instanceof Error ? error.message : '链接无效。')
+    })
+}
 
 async function enrol(): Promise<void> {
   const chosen = passphrase?.value ?? ''
