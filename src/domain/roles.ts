@@ -10,7 +10,11 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/departments/': ['officer', 'dispatcher', 'admin'],
   '/staff/members/': ['officer', 'dispatcher', 'admin'],
   '/staff/audit/': ['auditor', 'admin'],
-  '/staff/lists/': ['officer', 'publisher'],
+  '/staff/lists/': ['officer', 'publisher', 'auditor'],
+  '/staff/lists/[list]/': ['officer', 'publisher', 'auditor'],
+  '/staff/lists/[list]/template.csv': ['officer', 'publisher', 'auditor'],
+  '/staff/lists/[list]/[entry]/': ['officer', 'publisher', 'auditor'],
+  '/staff/lists/proposals/[id]/': ['officer', 'publisher', 'auditor'],
 }
 
 /** Whether somebody with these roles may open a page of the console. */

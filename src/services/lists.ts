@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   auditLists,
   countEntries,
@@ -522,8 +523,20 @@ export function createLists(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'plan' 
       return { propose: mayPropose(kind, staff), approve: mayApprove(kind, staff) }
     },
 
-    /** Whether a member has anything to see in the console's list pages. */
-    mayRead: (staff: ListStaff): boolean => readableLists(staff).length > 0,
+    /** The lists a member has to do with in the console. */
+    readable: readableLists,
+
+    /** The id of the proposal that a form's token stands for: sending the form twice proposes once. */
+    proposalId(token: string): string {
+      const hex = createHash('sha256').update(token).digest('hex')
+      return [
+        hex.slice(0, 8),
+        hex.slice(8, 12),
+        hex.slice(12, 16),
+        hex.slice(16, 20),
+        hex.slice(20, 32),
+      ].join('-')
+    },
 
     /**
      * Reads a CSV file and stores nothing.
@@ -779,7 +792,7 @@ function positionOf(cursor: string): EntryPosition {
   return { listedOn, entryNo }
 }
 
-/** @throws {DomainError} `invalid-input` on the field `reason` */
+/** @throws {DomainError} `invalid-input` on the field `why`: `reason` is a column */
 function readReason(reason: string): string {
   const text = reason.replace(/\r\n?/g, '\n').trim()
   const problem =
@@ -792,8 +805,7 @@ function readReason(reason: string): string {
           : leaks(text, { reporterWords: [] }).length > 0
             ? '理由会公开，里面像有电话或身份证号码，请删去。'
             : null
-  if (problem !== null)
-    throw new DomainError('invalid-input', problem, [{ field: 'reason', message: problem }])
+  if (problem !== null) throw new DomainError('invalid-input', problem, [{ field: 'why', message: problem }])
   return text
 }
 
