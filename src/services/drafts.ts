@@ -239,7 +239,14 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
       if (!held) throw lost()
       const earlier = await tips.earlier(idempotencyKey(held.key))
       if (earlier) return earlier
-      const { id, state } = await mustLoad(cookie)
+      const found = await load(cookie)
+      if (!found) {
+        // Filed between the two looks, by the same button pressed twice.
+        const meanwhile = await tips.earlier(idempotencyKey(held.key))
+        if (meanwhile) return meanwhile
+        throw lost()
+      }
+      const { id, state } = found
       const hasty = clock.now().getTime() - state.startedAt < MIN_AGE_MS
       return tips.file({
         id: state.tipId,

@@ -27,6 +27,13 @@ export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof z.infer<typeof t
   sent: [],
 }
 
+/** Which of how many a page is. The question belongs to the first, so that the count never changes on the way. */
+export function progressOf(step: Step): { readonly at: number; readonly of: number } | null {
+  const numbered = STEPS.filter((name) => name !== 'question' && name !== 'sent')
+  const at = numbered.findIndex((name) => name === (step === 'question' ? '' : step)) + 1
+  return at === 0 ? null : { at, of: numbered.length }
+}
+
 export type Answers = Readonly<Record<string, readonly string[]>>
 
 export const one = (answers: Answers, name: string): string => answers[name]?.[0] ?? ''

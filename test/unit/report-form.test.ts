@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { refusalBeforeSending } from '../../src/browser/report/photo-check.ts'
+import { countWords, foretaste, foundWords, promiseWords } from '../../src/browser/report/words.ts'
+import { progressOf, STEPS } from '../../src/components/report/steps.ts'
+import type { FilingPromise } from '../../src/services/tips.ts'
+import { isoMedia, jpegWithExif, png, textAsJpg, webp } from '../support/images.ts'
+
+const MIB = 1024 * 1024
+const NONE = { count: 0, bytes: 0 }
+const head = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, 256)
+
+const PROMISE: FilingPromise = {
+  department: 'qu-jianshe',
+  hotline: '0371-1',
+  rule: 'construction-dust',
+  reason: '',
+  measureRefs: [],
+  coDepartments: [],
+  derived: false,
+  ambiguityNote: null,
+  category: 'construction-dust',
+  accept: { day: '2026-11-27', count: 2, unit: 'working' },
+  conclude: { day: '2026-12-16', count: 15, unit: 'working' },
+}
+
+describe('photos before they are sent', () => {
+  it('lets the three kinds pass whatever they are called', async () => {
+    for (const bytes of [await jpegWithExif(), await png(), await webp()]) {
+      expect(refusalBeforeSending({ size: bytes.length, head: head(bytes) }, NONE)).toBeNull()
+    }
+  })
+
+  it('tells HEIC, video, text and nothing apart', () => {
+    const refusal = (bytes: Uint8Array) =>
+      refusalBeforeSending({ size: bytes.length, head: head(bytes) }, NONE)
+    expect(refusal(isoMedia('heic', 'mif1'))).toBe('heic')
+    expect(refusal(isoMedia('isom', 'mp42'))).toBe('video')
+    expect(refusal(textAsJpg())).toBe('unknown')
+    expect(refusal(new Uint8Array())).toBe('empty')
+  })
+
+  it('stops exactly at the limits', async () => {
+    const jpeg = head(await jpegWithExif())
+    const refusal = (size: number, held: { count: number; bytes: number }) =>
+      refusalBeforeSending({ size, head: jpeg }, held)
+    expect(refusal(15 * MIB, NONE)).toBeNull()
+    expect(refusal(15 * MIB + 1, NONE)).toBe('too-large')
+    expect(refusal(1, { count: 8, bytes: 8 })).toBeNull()
+    expect(refusal(1, { count: 9, bytes: 9 })).toBe('too-many')
+    expect(refusal(MIB, { count: 4, bytes: 59 * MIB })).toBeNull()
+    expect(refusal(MIB + 1, { count: 4, bytes: 59 * MIB })).toBe('total-too-large')
+  })
+})
+
+describe('words beside the form', () => {
+  it('says who, by which line and until when', () => {
+    expect(promiseWords(PROMISE, '区建设局')).toBe(
+      '会派给区建设局，热线 0371-1；最晚 2026-11-27 受理，最晚 2026-12-16 办结。',
+    )
+  })
+
+  it('gives the count where the calendar is not known yet, and no line where there is none', () => {
+    const open = { ...PROMISE, hotline: null, accept: { ...PROMISE.accept, day: null } }
+    expect(promiseWords(open, '区建设局')).toBe('会派给区建设局；2 个工作日内受理，最晚 2026-12-16 办结。')
+  })
+
+  it('names nobody while the street decides', () => {
+    expect(foretaste(PROMISE, PROMISE, '区建设局')).toContain('区建设局')
+    expect(foretaste(PROMISE, { ...PROMISE, department: 'jd-1' }, '区建设局')).not.toContain('区建设局')
+  })
+
+  it('counts signs as people do, and turns at the limit', () => {
+    expect(countWords('𠮷尘', 2)).toEqual({ words: '已写 2 字，还可以写 0 字', over: false })
+    expect(countWords('尘尘尘', 2)).toEqual({ words: '超出 1 字，请删减。', over: true })
+  })
+
+  it('says when a search finds nothing', () => {
+    expect(foundWords(0)).toContain('没有找到')
+    expect(foundWords(3)).toBe('找到 3 个类别')
+  })
+})
+
+describe('progress', () => {
+  it('counts the same number of steps all the way', () => {
+    const all = STEPS.map((step) => progressOf(step))
+    expect(all.map((progress) => progress?.at)).toEqual([1, 1, 2, 3, 4, 5, undefined])
+    expect(new Set(all.flatMap((progress) => progress?.of ?? []))).toEqual(new Set([5]))
+  })
+})
