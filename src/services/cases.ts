@@ -15,6 +15,7 @@ import {
   allowedActions,
   isFinished,
   mustTransition,
+  transition,
   type ActionInput,
   type Actor,
   type CaseAction,
@@ -211,6 +212,8 @@ export interface Cases {
 
 const SOON_DAYS = 3
 const SIMILAR_DAYS = 90
+// What PostgreSQL takes as one; anything else would be an error of the query instead of an unknown id.
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const AGE_HEADER = 'age-encryption.org/v1'
 // Needs two-way messages, which come with the sealing of the browser.
 const NOT_YET = new Set<CaseAction>(['ask_reporter'])
@@ -900,7 +903,13 @@ export function createCases(deps: Deps, keys: Keys): Cases {
         const parent = request.attachTo === undefined ? undefined : await findCase(tx, request.attachTo)
         const input = inputOf(row, request, proofCount, parent)
         const facts = factsOf(row, today, reader, input)
-        const actor = allowedFor(row, reader, roles, today)[request.action] ?? roles[0] ?? 'officer'
+        // Of several refusals the one that a role of theirs earned says more than that another may not.
+        const refused = roles.find((role) => {
+          const result = transition(row.state as CaseState, request.action, role, facts)
+          return !result.ok && result.code !== 'forbidden'
+        })
+        const actor =
+          allowedFor(row, reader, roles, today)[request.action] ?? refused ?? roles[0] ?? 'officer'
         if (NOT_YET.has(request.action)) throw new DomainError('case-transition', '站内留言尚未开通。')
         if (request.action === 'note' && !request.note) {
           throw new DomainError('invalid-input', '请写下记录。', [{ field: 'note', message: '请写下记录。' }])
@@ -949,6 +958,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
     },
 
     async removeProof(reader, caseNo, proofId) {
+      if (!UUID.test(proofId)) throw notFound()
       const blob = await db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
         if (!row || !rolesFor(row, reader).includes('officer')) throw notFound()
@@ -990,7 +1000,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
     },
 
     async proofPhoto(reader, proofId) {
-      if (!/^[0-9a-f-]{36}$/.test(proofId)) return null
+      if (!UUID.test(proofId)) return null
       const found = await db
         .selectFrom('proof')
         .innerJoin('case_file', 'case_file.id', 'proof.case_id')

@@ -10,14 +10,17 @@ import { systemRandom } from '../../src/adapters/system.ts'
 import { createApi, type ApiEnv } from '../../src/api/index.ts'
 import { readConfig } from '../../src/config.ts'
 import { SESSION_COOKIE } from '../../src/http/session-cookie.ts'
+import type { Role } from '../../src/domain/case.ts'
 import type { Runtime } from '../../src/runtime.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart } from '../../src/sealing/envelope.ts'
-import { unwrapTipKey } from '../../src/sealing/tip-keys.ts'
+import { MEMBER_KDF } from '../../src/sealing/member-keys.ts'
+import { createTipKeys, unwrapTipKey } from '../../src/sealing/tip-keys.ts'
 import type { FileStore } from '../../src/services/file-store.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Deps } from '../../src/services/ports.ts'
+import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
 
@@ -31,6 +34,8 @@ export interface TestApp {
   /** Without a trailing slash; the API answers below `/api/v1`. */
   readonly url: string
   readonly port: number
+  /** Every route of the API as the router knows it, below `/api/v1`. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[]
   /** What a tip says, opened as its department would with the key that the escrow holds. */
   openNarrative(tipId: string, department: string): Promise<Record<string, unknown>>
   /** A photo's bytes, opened the same way. */
@@ -90,7 +95,8 @@ export async function openTestApp(
     c.set('staff', token ? await services.staff.session(token) : null)
     await next()
   })
-  app.route('/api/v1', createApi(runtime))
+  const api = createApi(runtime)
+  app.route('/api/v1', api)
   let server: ServerType | undefined
   const port = await new Promise<number>((resolve) => {
     server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, (info) => {
@@ -121,6 +127,7 @@ export async function openTestApp(
     deps,
     files,
     port,
+    routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,
     async openNarrative(tipId, department) {
       const part = await db
@@ -200,4 +207,47 @@ export function cutConnection(
     })
     socket.on('error', reject)
   })
+}
+
+/** Somebody enrolled and signed in; `cookie` and `token` are what their browser would send. */
+export interface TestMember {
+  readonly session: StaffSession
+  readonly cookie: string
+  readonly token: string
+}
+
+let members = 0
+
+/** Enrols and signs in a member of a department, the way the console does it, without a key of theirs. */
+export async function signInAs(
+  { services }: { readonly services: Services },
+  departmentId: string,
+  roles: readonly Role[],
+): Promise<TestMember> {
+  members += 1
+  const username = `member-${members}`
+  const { token: enrolment } = await services.staff.createEnrolment({
+    username,
+    displayName: `成员 ${members}`,
+    departmentId,
+    roles,
+    createdBy: null,
+  })
+  const { recipient } = await createTipKeys()
+  await services.staff.enrol({
+    token: enrolment,
+    salt: systemRandom.bytes(16),
+    kdf: MEMBER_KDF,
+    auth: username.repeat(3),
+    recipient,
+    wrappedIdentity: systemRandom.bytes(64),
+  })
+  const { token } = await services.staff.signIn(username, username.repeat(3))
+  const session = await services.staff.session(token)
+  if (!session) throw new Error('just signed in')
+  return {
+    session,
+    cookie: `${SESSION_COOKIE.name}=${token}`,
+    token: services.formTokens.issue('staff', session.tokenHash),
+  }
 }

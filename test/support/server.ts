@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readConfig } from '../../src/config.ts'
+import { createRuntime, type Runtime } from '../../src/runtime.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 // A first start with demonstration data, beside everything else that a test machine does.
@@ -99,5 +101,19 @@ export async function startServer(
       child.kill('SIGKILL')
       await ended(child)
     },
+  }
+}
+
+/** Prepares an embedded database with keys and no demonstration data; `fill` may put more into it. */
+export async function prepareData(
+  dataDir: string,
+  fill: (runtime: Runtime) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const runtime = await createRuntime(readConfig({ DATA_DIR: dataDir, DEMO: 'off' }))
+  try {
+    await runtime.services.keys.init()
+    await fill(runtime)
+  } finally {
+    await runtime.close()
   }
 }

@@ -1,0 +1,315 @@
+import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Problem } from '../../src/api/problem.ts'
+import { ROLES, type Role } from '../../src/domain/case.ts'
+import { CONSOLE_ROUTES } from '../../src/domain/roles.ts'
+import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
+
+const HOLDER = 'qu-huanbao'
+/** Where each role sits; the officer is the holder's own, `stranger` one of another department. */
+const SEATS: Readonly<Record<Role, string>> = {
+  officer: HOLDER,
+  dispatcher: 'qu-daqiban',
+  publisher: 'qu-daqiban',
+  custodian: HOLDER,
+  approver: HOLDER,
+  finance: HOLDER,
+  auditor: 'qu-duchashi',
+  admin: 'qu-daqiban',
+}
+type Who = Role | 'stranger' | 'nobody'
+const EVERYBODY: readonly Who[] = [...ROLES, 'stranger', 'nobody']
+
+let app: TestApp
+let who: Readonly<Record<Exclude<Who, 'nobody'>, TestMember>>
+let caseNo: string
+let tipId: string
+beforeAll(async () => {
+  app = await openTestApp()
+  const seated: Partial<Record<Exclude<Who, 'nobody'>, TestMember>> = {}
+  for (const role of ROLES) seated[role] = await signInAs(app, SEATS[role], [role])
+  seated.stranger = await signInAs(app, 'qu-jianshe', ['officer'])
+  who = seated as typeof who
+})
+afterAll(async () => {
+  await app.close()
+})
+
+const version = async (): Promise<number> =>
+  (
+    await app.database.db
+      .selectFrom('case_file')
+      .select('version')
+      .where('case_no', '=', caseNo)
+      .executeTakeFirstOrThrow()
+  ).version
+
+async function officerDoes(...actions: ('accept' | 'work')[]): Promise<void> {
+  for (const action of actions) {
+    await app.services.cases.act(who.officer.session, caseNo, { action, version: await version() })
+  }
+}
+
+async function concluded(): Promise<void> {
+  await officerDoes('accept', 'work')
+  await app.services.cases.addProof(who.officer.session, caseNo, {
+    kind: 'decision-number',
+    caption: '原环罚〔2026〕1号',
+    blobKey: null,
+  })
+  await app.services.cases.act(who.officer.session, caseNo, {
+    action: 'conclude',
+    version: await version(),
+    outcome: 'substantiated',
+    statement: '已责令停用。',
+  })
+}
+
+async function fileCase(): Promise<void> {
+  const reply = await fetch(`${app.url}/api/v1/tips`, {
+    method: 'POST',
+    headers: { 'idempotency-key': randomUUID(), 'content-type': 'application/json' },
+    body: JSON.stringify({ plain: plainTip() }),
+  })
+  const filed = (await reply.json()) as { caseNo: string; promise: { department: string } }
+  expect(filed.promise.department).toBe(HOLDER)
+  caseNo = filed.caseNo
+  tipId = (
+    await app.database.db
+      .selectFrom('tip')
+      .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+      .select('tip.id')
+      .where('case_no', '=', caseNo)
+      .executeTakeFirstOrThrow()
+  ).id
+}
+
+function call(as: Who, method: string, path: string, body?: unknown, token?: string): Promise<Response> {
+  const member = as === 'nobody' ? null : who[as]
+  return fetch(`${app.url}/api/v1${path}`, {
+    method,
+    headers: {
+      ...(member ? { cookie: member.cookie, 'x-form-token': token ?? member.token } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  })
+}
+
+/** What a row of the table says for whom: the status, with one for all who are not named. */
+type Expected = Partial<Record<Who, number>> & { readonly others: number }
+interface Row {
+  /** Brings the fresh case to where the request makes sense. */
+  readonly before?: () => Promise<void>
+  readonly path?: () => string
+  readonly body?: () => unknown
+  readonly expected: Expected
+}
+
+const signedIn: Expected = { nobody: 401, others: 200 }
+const seesRouted: Expected = { officer: 200, dispatcher: 200, auditor: 200, nobody: 401, others: 404 }
+const NOT_A_WRAP = { tipId: '00000000-0000-4000-8000-000000000000', epoch: 1, wrapped: 'AAAA' }
+
+/** Who may do what: every route of the console's API has a row, or this file fails. */
+const TABLE: Readonly<Record<string, Row>> = {
+  'POST /staff/kdf': { body: () => ({ username: 'x' }), expected: { others: 200 } },
+  'POST /staff/sign-in': { body: () => ({ username: 'x', auth: 'y' }), expected: { others: 403 } },
+  'POST /staff/enrolment': { body: () => ({ token: 'x' }), expected: { others: 404 } },
+  'POST /staff/enrol': { body: () => ({}), expected: { others: 422 } },
+  'GET /staff/keys': { expected: signedIn },
+  'GET /staff/recipients': { expected: signedIn },
+  // Nobody here holds a key, so nobody has one to give.
+  'POST /staff/grants': {
+    body: () => ({ memberId: randomUUID(), epoch: 1, wrapped: 'AAAA' }),
+    expected: { nobody: 401, others: 403 },
+  },
+  'GET /staff/cases/:caseNo': { expected: seesRouted },
+  'GET /staff/cases/:caseNo/photos/:tipId/:purpose/:part': {
+    path: () => `/staff/cases/${caseNo}/photos/${tipId}/tip.photo/0`,
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/cases/:caseNo/actions': {
+    body: () => ({ action: 'accept', version: 1 }),
+    expected: { officer: 200, dispatcher: 403, auditor: 403, nobody: 401, others: 404 },
+  },
+  // The wrap is no age file: whoever may wrap at all is told so, everybody else learns of no case.
+  'POST /staff/cases/:caseNo/wraps': {
+    before: async () => {
+      await app.database.db.deleteFrom('tip_wrap').where('tip_id', '=', tipId).execute()
+    },
+    body: () => ({ wraps: [{ ...NOT_A_WRAP, tipId }] }),
+    expected: { officer: 422, dispatcher: 422, nobody: 401, others: 404 },
+  },
+  'POST /staff/cases/:caseNo/proofs': {
+    before: () => officerDoes('accept'),
+    body: () => ({ kind: 'decision-number', caption: '原环罚〔2026〕1号' }),
+    expected: { officer: 201, nobody: 401, others: 404 },
+  },
+  'POST /staff/cases/:caseNo/proofs/:id/remove': {
+    before: () => officerDoes('accept'),
+    path: () => `/staff/cases/${caseNo}/proofs/${proofId}/remove`,
+    expected: { officer: 200, nobody: 401, others: 404 },
+  },
+  'GET /staff/cases/:caseNo/preview': {
+    before: concluded,
+    expected: { ...seesRouted, publisher: 200 },
+  },
+  // Last, since it ends the session.
+  'POST /staff/sign-out': { expected: { others: 200 } },
+}
+let proofId: string
+
+describe('the console’s API', () => {
+  it('has a row for each of its routes', () => {
+    const routes = app.routes.filter(({ path }) => path.startsWith('/staff'))
+    expect(routes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(TABLE).sort())
+  })
+
+  it.each(Object.keys(TABLE))('%s answers each role as the table says', async (route) => {
+    const row = TABLE[route]
+    if (!row) throw new Error('no row')
+    const [method = '', pattern = ''] = route.split(' ')
+    const seen: Partial<Record<Who, number>> = {}
+    const expected: Partial<Record<Who, number>> = {}
+    for (const as of EVERYBODY) {
+      if (pattern.includes(':caseNo')) await fileCase()
+      await row.before?.()
+      if (pattern.includes('/:id/')) {
+        proofId = await app.services.cases.addProof(who.officer.session, caseNo, {
+          kind: 'decision-number',
+          caption: '一份文书',
+          blobKey: null,
+        })
+      }
+      const reply = await call(as, method, row.path?.() ?? pattern.replace(':caseNo', caseNo), row.body?.())
+      seen[as] = reply.status
+      expected[as] = row.expected[as] ?? row.expected.others
+      if (reply.status >= 400) {
+        expect(reply.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
+        expect(((await reply.json()) as Problem).type).toMatch(/^\/problems\/[a-z-]+\/$/)
+      }
+    }
+    expect(seen).toEqual(expected)
+    if (route === 'POST /staff/sign-out') {
+      expect((await call('officer', 'GET', '/staff/keys')).status).toBe(401)
+      expect((await call('admin', 'GET', '/staff/keys')).status).toBe(401)
+    }
+  })
+})
+
+describe('a change of a case', () => {
+  beforeAll(async () => {
+    // The walk above has signed everybody out.
+    const officer = await signInAs(app, HOLDER, ['officer'])
+    const publisher = await signInAs(app, 'qu-daqiban', ['publisher'])
+    who = { ...who, officer, publisher }
+  })
+  beforeEach(fileCase)
+
+  const problemOf = async (reply: Response) => {
+    const problem = (await reply.json()) as Problem
+    return `${reply.status} ${problem.type}`
+  }
+  const act = (as: Who, body: unknown, token?: string) =>
+    call(as, 'POST', `/staff/cases/${caseNo}/actions`, body, token)
+
+  it('is refused for a version that somebody else has changed, and changes nothing', async () => {
+    expect((await act('officer', { action: 'accept', version: 1 })).status).toBe(200)
+    expect(await problemOf(await act('officer', { action: 'work', version: 1 }))).toBe(
+      '409 /problems/stale-version/',
+    )
+    expect(await problemOf(await act('officer', { action: 'work', version: 99 }))).toBe(
+      '409 /problems/stale-version/',
+    )
+    expect(await version()).toBe(2)
+  })
+
+  it('is one change when two send it at once', async () => {
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, () => act('officer', { action: 'accept', version: 1 })),
+    )
+    expect(replies.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(7).fill(409)])
+  })
+
+  it('needs the page’s form token, of this session', async () => {
+    const publisher = who.publisher.token
+    for (const token of ['', 'junk', publisher, who.officer.token.replace(/^./, '0')]) {
+      expect(await problemOf(await act('officer', { action: 'accept', version: 1 }, token))).toBe(
+        '403 /problems/form-token/',
+      )
+    }
+    expect(await version()).toBe(1)
+  })
+
+  it('is refused out of order, with nonsense in it, and for a case that is not there', async () => {
+    expect(await problemOf(await act('officer', { action: 'conclude', version: 1 }))).toMatch(
+      /^(?:409 \/problems\/case-transition|422 \/problems\/invalid-input)\/$/,
+    )
+    for (const body of [
+      null,
+      [],
+      { action: 'burn', version: 1 },
+      { action: 'accept' },
+      { action: 'accept', version: '1' },
+      { action: 'return', version: 1, reason: 'other-area', target: 'no-such-place' },
+    ]) {
+      expect(await problemOf(await act('officer', body))).toBe('422 /problems/invalid-input/')
+    }
+    const gone = await call('officer', 'POST', '/staff/cases/ZY-2611-00000/actions', {
+      action: 'accept',
+      version: 1,
+    })
+    expect(await problemOf(gone)).toBe('404 /problems/not-found/')
+    expect(await version()).toBe(1)
+  })
+
+  it('answers an id that is none as not found', async () => {
+    await officerDoes('accept')
+    for (const id of ['nothing', '1', "'", randomUUID()]) {
+      const path = `/staff/cases/${caseNo}/proofs/${encodeURIComponent(id)}/remove`
+      expect(await problemOf(await call('officer', 'POST', path))).toBe('404 /problems/not-found/')
+    }
+    for (const photo of [
+      'x/tip.photo/0',
+      `${tipId}/tip.note/0`,
+      `${tipId}/tip.photo/-1`,
+      `${tipId}/tip.photo/0`,
+    ]) {
+      const path = `/staff/cases/${caseNo}/photos/${photo}`
+      expect(await problemOf(await call('officer', 'GET', path))).toBe('404 /problems/not-found/')
+    }
+  })
+
+  it('cannot be published by whoever worked on it', async () => {
+    const both = await signInAs(app, HOLDER, ['officer', 'publisher'])
+    who = { ...who, officer: both }
+    await concluded()
+    expect(await problemOf(await act('officer', { action: 'publish', version: await version() }))).toBe(
+      '409 /problems/two-people/',
+    )
+    expect((await act('publisher', { action: 'publish', version: await version() })).status).toBe(200)
+  })
+})
+
+describe('the console’s pages', () => {
+  const folder = fileURLToPath(new URL('../../src/pages/staff', import.meta.url))
+  const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.astro'))
+    .map((name) => ({
+      name,
+      route: `/staff/${name.replace(/(?:^|\/)index\.astro$|\.astro$/, '')}/`.replace('//', '/'),
+    }))
+
+  it.each(pages)('$name has a row that says who may open it, and asks it', ({ name, route }) => {
+    const allowed = CONSOLE_ROUTES[route]
+    expect(allowed, `${route} has no row in CONSOLE_ROUTES`).toBeDefined()
+    if (allowed === 'anybody') return
+    const source = readFileSync(`${folder}/${name}`, 'utf8')
+    // A page of one case is for those who may see that case; the service says who, and not found to the others.
+    const asks = source.includes(`mayVisit('${route}'`) || source.includes('services.cases.detail(staff')
+    expect(asks, `${name} asks nobody's role`).toBe(true)
+    expect(source).toContain("redirect('/staff/sign-in/')")
+  })
+})

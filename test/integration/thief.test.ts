@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+import { connectPglite } from '../../src/db/connect.ts'
+import { createReceiptCode, formatReceiptCode, parseReceiptCode } from '../../src/domain/receipt.ts'
+import { createRuntime } from '../../src/runtime.ts'
+import type * as Aes from '../../src/sealing/aes.ts'
+import type * as Bound from '../../src/sealing/bound.ts'
+import { createTipKeys } from '../../src/sealing/tip-keys.ts'
+import { plainTip, tipForm } from '../support/app.ts'
+import { fillForm, receiptCodeOf, startWalk } from '../support/form-walk.ts'
+import { jpegWithExif } from '../support/images.ts'
+import { dumpOf, filesBelow, findSecrets, needles, type Haystack } from '../support/search.ts'
+import { prepareData, startServer } from '../support/server.ts'
+
+/*
+ * Somebody takes everything the server keeps: data directory, database dump, temporary files, logs. Nothing of a tip
+ * may be read there. The search proves itself by finding all of it when sealing is taken out; that can be done here
+ * alone, by replacing the two modules that encrypt, since the program has no such switch.
+ */
+const sealing = vi.hoisted(() => ({ off: false }))
+vi.mock('../../src/sealing/bound.ts', async (original) => {
+  const real = await original<typeof Bound>()
+  const sealBound: typeof Bound.sealBound = async (bound, recipients, bytes) =>
+    sealing.off ? new Uint8Array(bytes) : real.sealBound(bound, recipients, bytes)
+  return { ...real, sealBound }
+})
+vi.mock('../../src/sealing/aes.ts', async (original) => {
+  const real = await original<typeof Aes>()
+  const sealBytes: typeof Aes.sealBytes = async (key, purpose, bytes, random) =>
+    sealing.off ? new Uint8Array(bytes) : real.sealBytes(key, purpose, bytes, random)
+  const openBytes: typeof Aes.openBytes = async (key, purpose, sealed) =>
+    sealing.off ? new Uint8Array(sealed) : real.openBytes(key, purpose, sealed)
+  return { ...real, sealBytes, openBytes }
+})
+
+const DESCRIPTION = '金丝雀描述乙：凌晨两点半烧轮胎 canary-words'
+const PLACE = '金丝雀路五十七号后院 canary-place'
+const PHONE = '13912345678'
+const EXIF_TEXT = 'exif-canary-9b1d'
+const GPS = [34.748, 113.612] as const
+
+/** The position as EXIF writes it: three pairs of 32-bit numbers, degrees and minutes first. */
+function positionIn(jpeg: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(jpeg)
+  for (const little of [true, false]) {
+    const start = Buffer.alloc(16)
+    for (const [index, value] of [34, 1, 44, 1].entries()) {
+      if (little) start.writeUInt32LE(value, index * 4)
+      else start.writeUInt32BE(value, index * 4)
+    }
+    const at = bytes.indexOf(start)
+    if (at >= 0) return bytes.subarray(at, at + 24)
+  }
+  throw new Error('the photo has no position')
+}
+
+// Several starts of the embedded database, a few seconds each and many on a busy machine.
+const SLOW = { timeout: 240_000 }
+
+let photo: Uint8Array
+let home: string
+beforeAll(async () => {
+  home = mkdtempSync(join(tmpdir(), 'lantian-thief-'))
+  photo = await jpegWithExif({ text: EXIF_TEXT, gps: GPS, width: 320, height: 240 })
+})
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** What is told in confidence. */
+const told = () => ({
+  description: DESCRIPTION,
+  place: PLACE,
+  phone: PHONE,
+  'EXIF text': EXIF_TEXT,
+  'EXIF position': positionIn(photo),
+  'photo as sent': photo.slice(Math.floor(photo.length / 2), Math.floor(photo.length / 2) + 48),
+})
+
+async function dump(dataDir: string): Promise<Haystack[]> {
+  const connection = await connectPglite(join(dataDir, 'pglite'))
+  try {
+    return await dumpOf(connection.db)
+  } finally {
+    await connection.close()
+  }
+}
+
+describe('the search', () => {
+  it.each([
+    ['UTF-8', (text: string) => Buffer.from(text)],
+    ['UTF-16LE', (text: string) => Buffer.from(text, 'utf16le')],
+    ['hex', (text: string) => Buffer.from(Buffer.from(text).toString('hex'))],
+    ['UTF-16 hex', (text: string) => Buffer.from(Buffer.from(text, 'utf16le').toString('hex'))],
+    ['base64', (text: string) => Buffer.from(Buffer.from(`${text}!`).toString('base64'))],
+    ['base64, one byte later', (text: string) => Buffer.from(Buffer.from(`x${text}!`).toString('base64'))],
+    ['base64, two bytes later', (text: string) => Buffer.from(Buffer.from(`xy${text}!`).toString('base64'))],
+    ['base64url', (text: string) => Buffer.from(Buffer.from(`xyz${text}`).toString('base64url'))],
+    ['a URL', (text: string) => Buffer.from(`?q=${encodeURIComponent(text)}`)],
+    ['JSON', (text: string) => Buffer.from(JSON.stringify({ text }))],
+  ])('finds a secret as %s inside other bytes', (_name, write) => {
+    const bytes = Buffer.concat([Buffer.alloc(100, 7), write(DESCRIPTION), Buffer.alloc(100, 9)])
+    expect(findSecrets({ secret: DESCRIPTION }, [{ name: 'file', bytes }])).not.toEqual([])
+    expect(findSecrets({ secret: PLACE }, [{ name: 'file', bytes }])).toEqual([])
+  })
+
+  it('looks for no empty pattern', () => {
+    for (const secret of Object.values(told())) {
+      for (const { bytes } of needles(secret)) expect(bytes.length).toBeGreaterThan(8)
+    }
+  })
+})
+
+// The embedded database: what PostgreSQL keeps are the same rows, and its files are not this machine's to read.
+describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
+  it('reads nothing of a tip in data, dump, temporary files and logs', SLOW, async () => {
+    const dataDir = join(home, 'sealed')
+    const temp = join(home, 'temp')
+    mkdirSync(temp)
+    await prepareData(dataDir)
+    const server = await startServer({ dataDir, env: { DEMO: 'off', TMPDIR: temp } })
+    const secrets: Record<string, string | Uint8Array> = { ...told() }
+    const filed: string[] = []
+    const keep = (name: string, code: string): void => {
+      secrets[`${name} code`] = parseReceiptCode(code) ?? ''
+      secrets[`${name} code as shown`] = code
+    }
+    try {
+      const plain = plainTip({ description: DESCRIPTION, place: PLACE, callback: PHONE })
+      for (const body of [tipForm(plain, [photo]), JSON.stringify({ plain })]) {
+        const key = randomUUID()
+        const reply = await fetch(`${server.url}/api/v1/tips`, {
+          method: 'POST',
+          headers: {
+            'idempotency-key': key,
+            ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
+          },
+          body,
+        })
+        expect(reply.status).toBe(201)
+        const { caseNo, receiptCode } = (await reply.json()) as { caseNo: string; receiptCode: string }
+        filed.push(caseNo)
+        keep(`API ${filed.length}`, receiptCode)
+        secrets[`key ${filed.length}`] = key
+      }
+
+      const walk = startWalk(server.url)
+      await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE }, [photo])
+      const check = await walk.get('/report/check/')
+      expect(check.html).toContain(DESCRIPTION)
+      const code = receiptCodeOf(check.html)
+      keep('form', code)
+      secrets['draft cookie'] = /__Host-draft=([\w-]+)/.exec(walk.cookie)?.[1] ?? ''
+      // The draft rests on disk at this moment, its photo too.
+      expect(findSecrets(secrets, [...filesBelow(dataDir), ...filesBelow(temp)])).toEqual([])
+      const sent = await walk.send('/report/check/', {})
+      expect(sent.headers.get('location')).toBe('/report/sent/')
+      filed.push(/ZY-\d{4}-[0-9A-Z]{5}/.exec((await walk.get('/report/sent/')).html)?.[0] ?? '')
+
+      // A reporter comes back, another one mistypes, a third one is refused.
+      expect((await walk.send('/track/', { code })).status).toBe(303)
+      await walk.send('/track/', { code: `${code.slice(0, -1)}U` })
+      await startWalk(server.url).send('/report/', { category: DESCRIPTION })
+      await fetch(`${server.url}/api/v1/tips?${new URLSearchParams({ q: PLACE }).toString()}`, {
+        method: 'POST',
+        headers: { 'idempotency-key': randomUUID(), 'content-type': 'application/json' },
+        body: JSON.stringify({ plain: plainTip({ description: DESCRIPTION, area: PLACE }) }),
+      })
+      expect(
+        findSecrets(secrets, [
+          ...filesBelow(dataDir),
+          ...filesBelow(temp),
+          { name: 'log', bytes: Buffer.from(server.logs()) },
+        ]),
+      ).toEqual([])
+    } finally {
+      await server.stop()
+    }
+    expect(Object.values(secrets).every((secret) => secret.length >= 11)).toBe(true)
+    const everything = [
+      ...filesBelow(dataDir),
+      ...(await dump(dataDir)),
+      ...filesBelow(temp),
+      { name: 'log', bytes: Buffer.from(server.logs()) },
+    ]
+    expect(findSecrets(secrets, everything)).toEqual([])
+    // The tips themselves are there.
+    for (const caseNo of filed) {
+      expect(findSecrets({ [caseNo]: caseNo }, everything)).toContain(`${caseNo}: UTF-8 in table case_file`)
+    }
+  })
+
+  it('would read all of it without sealing', SLOW, async () => {
+    sealing.off = true
+    const dataDir = join(home, 'open')
+    const secrets: Record<string, string | Uint8Array> = { ...told() }
+    let rows: Haystack[] = []
+    try {
+      const runtime = await createRuntime(readConfig({ DATA_DIR: dataDir, DEMO: 'off' }))
+      try {
+        const { services, random } = runtime
+        await services.keys.init()
+        const { cookie } = await services.drafts.start()
+        await services.drafts.save(cookie, { description: ['金丝雀草稿 canary-draft'] })
+        secrets['draft'] = '金丝雀草稿 canary-draft'
+
+        const receiptCode = createReceiptCode((n) => random.bytes(n))
+        secrets['code'] = receiptCode
+        expect(formatReceiptCode(receiptCode)).toHaveLength(29)
+        const keys = await createTipKeys()
+        const id = random.uuid()
+        const sealed = await services.photos.seal(photo, { tipId: id, recipient: keys.recipient, part: 0 })
+        await services.tips.file({
+          id,
+          keys,
+          facts: {
+            category: 'boiler-coal',
+            answer: null,
+            area: '410102001',
+            when: 'now',
+            urgency: 'normal',
+            accused: null,
+          },
+          narrative: { description: DESCRIPTION, place: PLACE, callback: PHONE, checklist: [] },
+          photos: [sealed],
+          receiptCode,
+          idempotencyKey: randomUUID(),
+          fingerprint: id,
+          lane: 'normal',
+          draftId: null,
+        })
+        rows = await dumpOf(runtime.deps.db)
+      } finally {
+        await runtime.close()
+      }
+    } finally {
+      sealing.off = false
+    }
+    const found = findSecrets(secrets, [...filesBelow(dataDir), ...rows])
+    for (const name of Object.keys(secrets)) {
+      expect(found.filter((line) => line.startsWith(`${name}: `))).not.toEqual([])
+    }
+    // In the dump as well as in the files, each by itself.
+    expect(found.some((line) => line.startsWith('description: ') && line.includes('table tip_part'))).toBe(
+      true,
+    )
+    expect(found.some((line) => line.startsWith('EXIF text: ') && line.includes('blobs'))).toBe(true)
+  })
+})

@@ -1,0 +1,92 @@
+/** A browser without JavaScript, as far as the tip-off form goes: it keeps cookies and sends the token of the page. */
+export interface FormWalk {
+  readonly cookie: string
+  get(path: string): Promise<{ readonly status: number; readonly html: string; readonly reply: Response }>
+  /** Opens the page, then sends its form with these fields; a redirect is answered, not followed. */
+  send(
+    path: string,
+    fields: Readonly<Record<string, string | readonly string[]>>,
+    photos?: readonly Uint8Array[],
+  ): Promise<Response>
+}
+
+export function startWalk(url: string): FormWalk {
+  const jar = new Map<string, string>()
+  const cookieHeader = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+  const keep = (reply: Response): void => {
+    for (const line of reply.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+      if (/max-age=0/i.test(line)) jar.delete(name)
+      else jar.set(name, value)
+    }
+  }
+  const get: FormWalk['get'] = async (path) => {
+    const reply = await fetch(`${url}${path}`, { headers: { cookie: cookieHeader() }, redirect: 'manual' })
+    keep(reply)
+    return { status: reply.status, html: await reply.text(), reply }
+  }
+  return {
+    get cookie() {
+      return cookieHeader()
+    },
+    get,
+    async send(path, fields, photos = []) {
+      const { html } = await get(path)
+      const form = new FormData()
+      form.append('token', tokenOf(html))
+      for (const [name, values] of Object.entries(fields)) {
+        for (const value of typeof values === 'string' ? [values] : values) form.append(name, value)
+      }
+      for (const photo of photos) form.append('photos', new File([photo.slice()], 'IMG_0001.jpg'))
+      const reply = await fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { cookie: cookieHeader(), origin: url },
+        body: form,
+        redirect: 'manual',
+      })
+      keep(reply)
+      return reply
+    },
+  }
+}
+
+/** The signed token of the first form that has one. */
+export function tokenOf(html: string): string {
+  const token = /name="token" value="([^"]+)"/.exec(html)?.[1]
+  if (token === undefined) throw new Error('the page has no form token')
+  return token
+}
+
+/** What the form asks before it shows the whole tip; each step must be taken as it is. */
+export async function fillForm(
+  walk: FormWalk,
+  tip: { readonly description: string; readonly place: string; readonly callback: string },
+  photos: readonly Uint8Array[] = [],
+): Promise<void> {
+  const steps: [string, Record<string, string>, readonly Uint8Array[], string][] = [
+    ['/report/', { category: 'boiler-coal' }, [], '/report/where/'],
+    [
+      '/report/where/',
+      { area: '410102001', place: tip.place, when: 'now', urgency: 'soon' },
+      [],
+      '/report/what/',
+    ],
+    ['/report/what/', { description: tip.description }, photos, '/report/contact/'],
+    ['/report/contact/', { callback: tip.callback }, [], '/report/check/'],
+  ]
+  for (const [path, fields, files, next] of steps) {
+    const reply = await walk.send(path, fields, files)
+    const location = reply.headers.get('location')
+    if (reply.status !== 303 || location !== next) {
+      throw new Error(`${path} answered ${reply.status} to ${String(location)}, not 303 to ${next}`)
+    }
+  }
+}
+
+/** The receipt code that a page shows, group by group. */
+export function receiptCodeOf(html: string): string {
+  const block = /<p class="code receipt-code"[^>]*>(.*?)<\/p>/s.exec(html)?.[1] ?? ''
+  const groups = [...block.matchAll(/>\s*([0-9A-Z]{4})\s*</g)].map(([, group]) => group)
+  if (groups.length !== 6) throw new Error('the page shows no receipt code')
+  return groups.join('-')
+}
