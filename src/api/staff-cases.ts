@@ -133,7 +133,8 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
       hideCategory: c.req.query('hideCategory') === '1',
       hideArea: c.req.query('hideArea') === '1',
     }
-    return c.json(await services.cases.preview(signedIn(c.get('staff')), c.req.param('caseNo'), hide))
+    const row = await services.cases.preview(signedIn(c.get('staff')), c.req.param('caseNo'), hide)
+    return c.json(await services.reading.asPublic(row))
   })
   return api
 }

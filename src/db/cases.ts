@@ -164,6 +164,11 @@ export interface QueueQuery {
 }
 
 const UNFINISHED = sql<SqlBool>`state in ('routed', 'accepted', 'working', 'awaiting_reporter', 'reopened', 'arbitration')`
+/** `nextDue` of the domain for a query; least() passes over what is null. */
+const NEXT_DUE = sql<string | null>`case state
+  when 'routed' then least(accept_due, conclude_due)
+  when 'arbitration' then least(arbitrate_due, conclude_due)
+  else conclude_due end`
 const CONCLUDED = sql<SqlBool>`state in ('concluded', 'published', 'closed')`
 
 /** Nobody of the accused department, nor of the dispatcher's, ever meets a case of inaction (D§6). */
@@ -186,9 +191,9 @@ function inBucket(bucket: QueueBucket, today: Day, soon: Day): Expression<SqlBoo
     case 'working':
       return sql`state in ('accepted', 'working', 'awaiting_reporter')`
     case 'due-soon':
-      return sql`${UNFINISHED} and conclude_due between ${today}::date and ${soon}::date`
+      return sql`${UNFINISHED} and ${NEXT_DUE} between ${today}::date and ${soon}::date`
     case 'overdue':
-      return sql`${UNFINISHED} and (conclude_due < ${today}::date or (state = 'routed' and accept_due < ${today}::date))`
+      return sql`${UNFINISHED} and ${NEXT_DUE} < ${today}::date`
     case 'concluded':
       return sql`state = 'concluded'`
     case 'arbitration':
@@ -221,7 +226,7 @@ export async function queueCounts(
 }
 
 // A case without a date yet sorts behind every dated one.
-const DUE = sql<string>`coalesce(conclude_due, 'infinity'::date)::text`
+const DUE = sql<string>`coalesce(${NEXT_DUE}, 'infinity'::date)::text`
 const RECEIVED = sql<string>`received_day::text`
 
 /** One page of a queue, in order of due day (soonest first) or of receipt (oldest first), then case number. */

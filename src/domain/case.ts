@@ -522,6 +522,25 @@ export function isFinished(state: CaseState): boolean {
   return FINISHED.includes(state)
 }
 
+/** What the holder owes next, and by when; a null day waits for a calendar. */
+export interface NextDue {
+  readonly step: 'accept' | 'arbitrate' | 'conclude'
+  readonly day: Day | null
+}
+
+/** The deadline to show in a queue: the soonest of those that run in this state; null when nothing is owed any more. */
+export function nextDue(
+  state: CaseState,
+  due: { readonly accept: Day | null; readonly conclude: Day | null; readonly arbitrate: Day | null },
+): NextDue | null {
+  if (isFinished(state)) return null
+  const step = state === 'routed' ? 'accept' : state === 'arbitration' ? 'arbitrate' : 'conclude'
+  const own = due[step]
+  return own !== null && (due.conclude === null || own <= due.conclude)
+    ? { step, day: own }
+    : { step: 'conclude', day: due.conclude }
+}
+
 /** The life of a case as a Mermaid state diagram, drawn from the table the code obeys. */
 export function diagram(): string {
   const lines = CASE_ACTIONS.flatMap((action) => {

@@ -13,28 +13,31 @@ import {
 import type { CaseRow, CountedBucket, ProofRow, QueueBucket, Tx } from '../db/cases.ts'
 import {
   allowedActions,
-  isFinished,
   mustTransition,
+  nextDue,
   transition,
   type ActionInput,
   type Actor,
   type CaseAction,
   type CaseState,
+  type NextDue,
   type Outcome,
   type ProofKind,
   type Role,
   type Transition,
   type TransitionFacts,
 } from '../domain/case.ts'
+import { normalizeCaseNumber } from '../domain/case-number.ts'
 import { addDays, dayOf, daysBetween, type Day } from '../domain/day.ts'
 import { dueDay, termEnd } from '../domain/deadline.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT, SUPERVISION_DEPARTMENT } from '../domain/plan.ts'
-import { coarsen, toPublic, type CaseFacts, type PublicCase } from '../domain/privacy.ts'
+import { coarsen, type CaseFacts } from '../domain/privacy.ts'
+import { recordAudit } from './audit.ts'
 import { mayOpen, rolesFor, scopeOf, type Reader } from './case-access.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Keys } from './keys.ts'
-import { ledgerRow, namesOf } from './ledger-row.ts'
+import { ledgerRow, namesOf, type CompleteRow } from './ledger-row.ts'
 import type { PlanSnapshot } from './plan-store.ts'
 import type { Deps } from './ports.ts'
 
@@ -91,6 +94,8 @@ export interface QueueItem {
   readonly concludeDue: Day | null
   /** While the dispatcher has to decide. */
   readonly arbitrateDue: Day | null
+  /** What the holder owes next; null when nothing is owed any more. */
+  readonly due: NextDue | null
   readonly overdue: boolean
   readonly photoCount: number
   readonly callback: boolean
@@ -196,12 +201,12 @@ export interface Cases {
     proof: { kind: ProofKind; caption: string; blobKey: string | null },
   ): Promise<string>
   removeProof(reader: Reader, caseNo: string, proofId: string): Promise<void>
-  /** Exactly what the public would see. */
+  /** The ledger's row as publishing now would make it; `reading.asPublic` shows it. */
   preview(
     reader: Reader,
     caseNo: string,
     hide: { hideCategory: boolean; hideArea: boolean },
-  ): Promise<PublicCase>
+  ): Promise<CompleteRow>
   /** The picture of a proof: of a published case for everybody, else for those who may see the case. */
   proofPhoto(reader: Reader | null, proofId: string): Promise<Uint8Array | null>
   /** The reporter's one dispute; the caller has checked the receipt. */
@@ -279,16 +284,16 @@ export function publicFacts(
 export function createCases(deps: Deps, keys: Keys): Cases {
   const { db, clock, random, plan, versions, files } = deps
 
-  const isOverdue = (row: CaseRow, today: Day): boolean =>
-    !isFinished(row.state as CaseState) &&
-    ((row.conclude_due !== null && row.conclude_due < today) ||
-      (row.state === 'routed' && row.accept_due !== null && row.accept_due < today))
-
   function toItem(
     row: CaseRow,
     today: Day,
     tips: { photos: number; callback: boolean; count: number },
   ): QueueItem {
+    const due = nextDue(row.state as CaseState, {
+      accept: row.accept_due,
+      conclude: row.conclude_due,
+      arbitrate: row.arbitrate_due,
+    })
     return {
       caseNo: row.case_no,
       state: row.state as CaseState,
@@ -300,7 +305,8 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       acceptDue: row.accept_due,
       concludeDue: row.conclude_due,
       arbitrateDue: row.arbitrate_due,
-      overdue: isOverdue(row, today),
+      due,
+      overdue: due !== null && due.day !== null && due.day < today,
       photoCount: tips.photos,
       callback: tips.callback,
       tipCount: tips.count,
@@ -562,7 +568,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
         return arrive(step, target)
       }
       case 'attach': {
-        const parent = await findCase(tx, request.attachTo ?? '')
+        const parent = await findCase(tx, normalizeCaseNumber(request.attachTo ?? '') ?? '')
         await tx
           .updateTable('case_file')
           .set({ attached_to: parent?.id ?? null })
@@ -631,7 +637,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
         ? { department: request.target }
         : {}),
       ...(event.action === 'conclude' ? { outcome: request.outcome } : {}),
-      ...(event.action === 'attach' ? { caseNo: request.attachTo } : {}),
+      ...(event.action === 'attach' ? { caseNo: normalizeCaseNumber(request.attachTo ?? '') } : {}),
     }
   }
 
@@ -711,9 +717,15 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       .groupBy('whole')
       .execute()
     return new Map(
-      rows.map((row) => [row.whole, { photos: Number(row.photos), callback: row.callback, count: row.count }]),
+      rows.map((row) => [
+        row.whole,
+        { photos: Number(row.photos), callback: row.callback, count: row.count },
+      ]),
     )
   }
+  const auditProof = (tx: Tx, reader: Reader, action: string, caseNo: string): Promise<void> =>
+    recordAudit(tx, { at: clock.now(), memberId: reader.memberId, role: 'officer', action, object: caseNo })
+
   const NO_TIPS = { photos: 0, callback: false, count: 0 }
 
   return {
@@ -900,7 +912,10 @@ export function createCases(deps: Deps, keys: Keys): Cases {
           throw new DomainError('stale-version', '这件举报刚刚被别人更新过，请刷新后再操作。')
         }
         const proofCount = (await proofsOf(tx, row.id)).length
-        const parent = request.attachTo === undefined ? undefined : await findCase(tx, request.attachTo)
+        const parent =
+          request.attachTo === undefined
+            ? undefined
+            : await findCase(tx, normalizeCaseNumber(request.attachTo) ?? '')
         const input = inputOf(row, request, proofCount, parent)
         const facts = factsOf(row, today, reader, input)
         // Of several refusals the one that a role of theirs earned says more than that another may not.
@@ -953,6 +968,13 @@ export function createCases(deps: Deps, keys: Keys): Cases {
             added_at: clock.now(),
           })
           .execute()
+        // Whoever proves has investigated. Not a new version: a colleague's open page stays good.
+        await tx
+          .updateTable('case_file')
+          .set({ worked_by: [...new Set([...row.worked_by, reader.memberId])] })
+          .where('id', '=', row.id)
+          .execute()
+        await auditProof(tx, reader, 'proof.add', caseNo)
       })
       return id
     },
@@ -970,6 +992,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
           .returning('blob_key')
           .executeTakeFirst()
         if (!gone) throw notFound()
+        await auditProof(tx, reader, 'proof.remove', caseNo)
         return gone.blob_key
       })
       if (blob) await files.delete(blob)
@@ -992,10 +1015,7 @@ export function createCases(deps: Deps, keys: Keys): Cases {
           hideArea: similar.hideArea || hide.hideArea,
           hideCategory: similar.hideCategory || hide.hideCategory,
         }
-        const morning = new Date(clock.now().getTime() + 2 * 86_400_000)
-        const seen = toPublic(facts, names, morning)
-        if (!seen) throw notFound()
-        return seen
+        return ledgerRow(facts, names.category, names.group, row.measure_refs)
       })
     },
 

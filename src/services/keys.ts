@@ -3,6 +3,7 @@ import { currentRecipients, type DepartmentRecipient } from '../db/keys.ts'
 import type { Tx } from '../db/cases.ts'
 import { createKeyPair, pairOf } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
+import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import type { Deps } from './ports.ts'
 
@@ -16,6 +17,7 @@ export interface Grant {
 /** A colleague who cannot open anything yet. */
 export interface WaitingMember {
   readonly memberId: string
+  readonly username: string
   readonly displayName: string
   readonly departmentId: string
   readonly epoch: number
@@ -52,7 +54,7 @@ export function createKeys(deps: Deps): Keys {
     if (!current) return []
     const rows = await db
       .selectFrom('member')
-      .select(['id', 'display_name', 'recipient'])
+      .select(['id', 'username', 'display_name', 'recipient'])
       .where('department_id', '=', departmentId)
       .where('status', '=', 'active')
       .where((eb) =>
@@ -80,6 +82,7 @@ export function createKeys(deps: Deps): Keys {
       .execute()
     return rows.map((row) => ({
       memberId: row.id,
+      username: row.username,
       displayName: row.display_name,
       departmentId,
       epoch: current.epoch,
@@ -206,18 +209,27 @@ export function createKeys(deps: Deps): Keys {
       if (target?.epoch !== grant.epoch) {
         throw new DomainError('invalid-input', '这位成员不在等待名单里，请刷新页面。')
       }
-      await db
-        .insertInto('key_grant')
-        .values({
-          id: random.uuid(),
-          department_id: reader.departmentId,
-          epoch: grant.epoch,
-          member_id: grant.memberId,
-          wrapped: Buffer.from(grant.wrapped),
-          granted_by: reader.memberId,
+      await db.transaction().execute(async (tx) => {
+        await tx
+          .insertInto('key_grant')
+          .values({
+            id: random.uuid(),
+            department_id: reader.departmentId,
+            epoch: grant.epoch,
+            member_id: grant.memberId,
+            wrapped: Buffer.from(grant.wrapped),
+            granted_by: reader.memberId,
+          })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute()
+        await recordAudit(tx, {
+          at: deps.clock.now(),
+          memberId: reader.memberId,
+          role: reader.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+          action: 'key.grant',
+          object: target.username,
         })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute()
+      })
     },
   }
 }

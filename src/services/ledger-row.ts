@@ -4,6 +4,11 @@ import type { Category, CategoryGroup } from '../domain/plan.ts'
 import { publicFrom, toPublic, type CaseFacts } from '../domain/privacy.ts'
 import type { PlanSnapshot } from './plan-store.ts'
 
+/** All columns given, none left to the database. */
+export type CompleteRow = {
+  readonly [Column in keyof PublicCaseRow]-?: Exclude<PublicCaseRow[Column], undefined>
+}
+
 /** What a case has before anybody worked on it. */
 export const UNDECIDED: Omit<
   CaseFacts,
@@ -44,7 +49,7 @@ export function ledgerRow(
   category: Category,
   group: CategoryGroup,
   measureRefs: readonly string[],
-): PublicCaseRow {
+): CompleteRow {
   const firstMorning = new Date(startOfDay(addDays(facts.receivedDay, 1)).getTime() + 6 * 3_600_000)
   const seen = toPublic(facts, { category, group }, firstMorning)
   if (!seen) throw new Error('a case is public on its first morning')

@@ -28,6 +28,7 @@ import {
 } from '../domain/plan.ts'
 import { publicDay } from '../domain/privacy.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
+import type { CompleteRow } from './ledger-row.ts'
 import type { PlanSnapshot } from './plan-store.ts'
 import type { Deps } from './ports.ts'
 
@@ -557,6 +558,12 @@ export function createReading({ db, clock, plan }: Deps) {
       const at = today()
       const row = await findPublicCase(db, at, caseNo)
       return row ? caseView(await plan.current(), row, at) : null
+    },
+
+    /** A row that is not in the ledger yet, shown exactly as the ledger would. */
+    async asPublic(row: CompleteRow): Promise<CaseView> {
+      const proof = JSON.parse(row.proof) as PublicProof[]
+      return caseView(await plan.current(), { ...row, proof }, today())
     },
   }
 }

@@ -3,7 +3,18 @@ import type { Narrative } from '../../domain/tip.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
-import { bytes, getJson, post, postJson, toBase64Url, unlock, wakeDepartmentKeys } from './session.ts'
+import { fetchPage } from './fetch-page.ts'
+import { clearErrors, showErrors } from './form-errors.ts'
+import {
+  bytes,
+  getJson,
+  post,
+  postJson,
+  Refused,
+  toBase64Url,
+  unlock,
+  wakeDepartmentKeys,
+} from './session.ts'
 
 interface Tip {
   readonly id: string
@@ -19,12 +30,14 @@ interface Tip {
   }[]
 }
 
-const root = document.querySelector<HTMLElement>('[data-case]')
-const caseNo = root?.dataset['case'] ?? ''
+/** The case as last fetched; {@link refresh} puts a newer one in its place, so nothing below keeps hold of it. */
+const root = (): HTMLElement | null => document.querySelector<HTMLElement>('[data-case]')
+const find = <E extends HTMLElement = HTMLElement>(selector: string): E | null =>
+  root()?.querySelector<E>(selector) ?? null
+const caseNo = root()?.dataset['case'] ?? ''
 const base = `/api/v1/staff/cases/${caseNo}`
 const status = document.querySelector<HTMLElement>('[data-status]')
-const sealedBox = document.querySelector<HTMLElement>('[data-sealed]')
-const unlockForm = document.querySelector<HTMLFormElement>('[data-unlock]')
+const QUEUE = '/staff/queue/'
 
 let tips: readonly Tip[] = []
 /** The secret of each tip that was opened in this page. */
@@ -34,9 +47,12 @@ const reporterWords: string[] = []
 const say = (text: string): void => {
   if (status) status.textContent = text
 }
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '没有成功，请重试。')
 const tell = (error: unknown): void => {
-  say(error instanceof Error ? error.message : '没有成功，请重试。')
+  say(messageOf(error))
 }
+const refuseField = (field: string, message: string): Refused =>
+  new Refused(422, message, [{ field, message }])
 
 function element<K extends keyof HTMLElementTagNameMap>(
   name: K,
@@ -81,9 +97,9 @@ async function showPhoto(tip: Tip, identity: string, part: number, box: Element)
   const image = element('img', '', figure)
   image.alt = `举报照片 ${part + 1}`
   image.src = URL.createObjectURL(await redraw(await fetchPart(tip, identity, 'tip.photo', part)))
-  const original = element('button', '下载原片（含拍摄地点等信息，勿外传）', figure)
+  const original = element('button', '下载原片（含拍摄地点，勿外传）', figure)
   original.type = 'button'
-  original.className = 'button-secondary'
+  original.className = 'button-secondary no-print'
   original.addEventListener('click', () => {
     fetchPart(tip, identity, 'tip.original', part)
       .then((picture) => {
@@ -96,8 +112,8 @@ async function showPhoto(tip: Tip, identity: string, part: number, box: Element)
   })
 }
 
-async function showTip(tip: Tip, identity: string): Promise<void> {
-  if (!sealedBox || tip.narrative === null) return
+async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<void> {
+  if (tip.narrative === null) return
   const opened = await openPart({
     identity,
     purpose: 'tip.narrative',
@@ -112,8 +128,10 @@ async function showTip(tip: Tip, identity: string): Promise<void> {
   const list = element('dl', '', card)
   list.className = 'facts'
   const fact = (name: string, value: string): void => {
-    element('dt', name, list)
-    const cell = element('dd', '', list)
+    const row = element('div', '', list)
+    if (name === '电话') row.className = 'no-print'
+    element('dt', name, row)
+    const cell = element('dd', '', row)
     for (const line of value.split('\n')) element('p', line, cell)
   }
   if (tips.length > 1) fact('举报', tip.caseNo)
@@ -124,7 +142,7 @@ async function showTip(tip: Tip, identity: string): Promise<void> {
       document.querySelector(`[data-labels] [data-id="${CSS.escape(id)}"]`)?.textContent ?? id
     fact('勾选', narrative.checklist.map(label).join('\n'))
   }
-  fact('电话', narrative.callback ?? '不留')
+  fact('电话', narrative.callback ?? '没有留')
   for (const note of tip.notes) {
     const text = await openPart({
       identity,
@@ -143,7 +161,11 @@ async function showTip(tip: Tip, identity: string): Promise<void> {
 
 /** Opens everything that this member's keys open. */
 async function open(): Promise<void> {
+  const box = find('[data-sealed]')
+  if (!box) return
   const keys = await wakeDepartmentKeys()
+  box.replaceChildren()
+  const unlockForm = find('[data-unlock]')
   if (!keys) {
     unlockForm?.removeAttribute('hidden')
     return
@@ -156,9 +178,55 @@ async function open(): Promise<void> {
     const address = { tip: tip.id, department: tip.wrap.department, epoch: tip.wrap.epoch }
     const identity = await unwrapTipKey(address, bytes(tip.wrap.wrapped), key.identity)
     secrets.set(tip.id, identity)
-    await showTip(tip, identity)
+    await showTip(tip, identity, box)
   }
-  if (secrets.size === 0) say('您还没有本单位的钥匙。请同事在“成员”页面授予您。')
+  if (secrets.size === 0)
+    element('p', '您还没有本单位的钥匙。请同事在“成员”页面授予您。', box).className = 'notice notice-warn'
+}
+
+/** What was typed goes over into the newer page, field by field; what has no field there any more is shown to copy. */
+function keepTyped(old: HTMLElement, next: HTMLElement, forget: HTMLFormElement | null): void {
+  const lost: string[] = []
+  for (const form of old.querySelectorAll<HTMLFormElement>('form[data-form]')) {
+    if (form === forget) continue
+    const name = form.dataset['form'] ?? ''
+    const target = next.querySelector<HTMLFormElement>(`form[data-form="${name}"]`)
+    for (const control of form.querySelectorAll<HTMLInputElement>('[name]')) {
+      const same = target?.querySelector<HTMLInputElement>(
+        control.type === 'radio' ? `#${CSS.escape(control.id)}` : `[name="${CSS.escape(control.name)}"]`,
+      )
+      if (control.type === 'radio' || control.type === 'checkbox') {
+        if (same) same.checked = control.checked
+      } else if (control.value !== control.defaultValue && control.value.trim() !== '') {
+        if (same) same.value = control.value
+        else if (control.tagName !== 'SELECT') lost.push(control.value)
+      }
+    }
+    const box = target?.closest('details')
+    if (box && form.closest('details')?.open) box.open = true
+  }
+  const kept = document.querySelector<HTMLElement>('[data-kept]')
+  kept?.replaceChildren()
+  if (!kept || lost.length === 0) return
+  const notice = element('div', '', kept)
+  notice.className = 'notice notice-warn'
+  element('p', '您刚才写的没有保存，要用请从这里复制：', notice)
+  for (const text of lost) element('p', text, notice)
+}
+
+/** The page as it stands now, in the place of the one shown. False when the case is no longer ours to see. */
+async function refresh(forget: HTMLFormElement | null): Promise<boolean> {
+  const fresh = await fetchPage(location.href)
+  const next = fresh?.querySelector<HTMLElement>('[data-case]')
+  const old = root()
+  if (!next || !old) return false
+  keepTyped(old, next, forget)
+  old.replaceWith(document.adoptNode(next))
+  secrets.clear()
+  reporterWords.length = 0
+  tips = []
+  await open()
+  return true
 }
 
 /** Each opened tip's secret, wrapped for another department. */
@@ -166,7 +234,7 @@ async function wrapsFor(department: string): Promise<{ tipId: string; epoch: num
   const recipients =
     await getJson<Record<string, { epoch: number; recipient: string }>>('/api/v1/staff/recipients')
   const target = recipients[department]
-  if (!target) throw new Error('请选择接收的单位。')
+  if (!target) throw refuseField('target', '请选择接收的单位。')
   if (secrets.size === 0) throw new Error('请先解锁，再把密封内容的钥匙交给接收单位。')
   return Promise.all(
     [...secrets].map(async ([tipId, identity]) => ({
@@ -194,22 +262,72 @@ async function sealed(text: string, purpose: 'tip.note' | 'tip.reason'): Promise
   return { tipId: tip.id, purpose, sealed: toBase64Url(envelope) }
 }
 
-async function act(action: string, more: object = {}): Promise<void> {
-  say('正在保存……')
-  await postJson(`${base}/actions`, { version: Number(root?.dataset['version']), action, ...more })
-  location.reload()
+const DONE: Readonly<Record<string, string>> = {
+  accept: '已受理。',
+  work: '已开始办理。',
+  note: '记录已保存。',
+  return: '已退单。',
+  decide_arbitration: '已裁定。',
+  hand_over: '已转办。',
+  attach: '已并入。',
+  extend: '已延期。',
+  mark_complex: '已列为复杂件。',
+  conclude: '已办结，等发布员公开。',
+  publish: '已公开。',
+  send_back: '已退回补办。',
+  audit_reopen: '已重办。',
 }
 
-/** True when the statement may go on: nothing suspicious, or the officer has looked. */
-function isChecked(form: HTMLFormElement, statement: string): boolean {
+let busy = false
+
+/** Runs one request at a time and says how it went; the page then shows what is true, with the rest of the forms kept. */
+async function save(
+  form: HTMLFormElement | null,
+  done: string,
+  request: () => Promise<unknown>,
+): Promise<void> {
+  if (busy) return
+  busy = true
+  say('正在保存……')
+  try {
+    if (form) clearErrors(form)
+    await request()
+    if (await refresh(form)) say(done)
+    else location.assign(`${QUEUE}?done=${caseNo}`)
+  } catch (error) {
+    if (error instanceof Refused && error.status === 409 && (await refresh(null))) {
+      say(`${messageOf(error)}已换成最新的内容，您写的还在。`)
+    } else {
+      tell(error)
+      if (form && error instanceof Refused) {
+        showErrors(form, error.fields)
+        return
+      }
+    }
+  } finally {
+    busy = false
+  }
+  status?.focus()
+}
+
+const act = (form: HTMLFormElement | null, action: string, more: () => Promise<object>): Promise<void> =>
+  save(form, DONE[action] ?? '已保存。', async () =>
+    postJson(`${base}/actions`, { ...(await more()), version: Number(root()?.dataset['version']), action }),
+  )
+
+/** True when what would be published may go on: nothing suspicious, or the officer has looked. */
+function isChecked(form: HTMLFormElement, texts: readonly string[]): boolean {
   const box = form.querySelector<HTMLElement>('[data-leaks]')
   const list = box?.querySelector('ul')
-  const found = leaks(statement, { reporterWords })
+  const names = { phone: '电话号码', 'id-number': '身份证号', 'repeats-words': '和举报人的原话相同' } as const
+  const found = leaks(texts.join('\n'), { reporterWords }).map(
+    (leak) => `${names[leak.kind]}：${leak.excerpt}`,
+  )
+  if (secrets.size === 0) found.push('没有解锁密封的内容，无法核对是不是照抄了举报人的话。')
   if (!box || !list || found.length === 0 || form.querySelector<HTMLInputElement>('#checked')?.checked)
     return true
-  const names = { phone: '电话号码', 'id-number': '身份证号', 'repeats-words': '和举报人的原话相同' } as const
   list.replaceChildren()
-  for (const leak of found) element('li', `${names[leak.kind]}：${leak.excerpt}`, list)
+  for (const text of found) element('li', text, list)
   box.hidden = false
   box.querySelector('input')?.focus()
   return false
@@ -222,97 +340,107 @@ async function submit(form: HTMLFormElement): Promise<void> {
     const value = data.get(name)
     return typeof value === 'string' ? value.trim() : ''
   }
+  const required = (name: string, message: string): string => {
+    const value = text(name)
+    if (value === '') throw refuseField(name, message)
+    return value
+  }
   switch (action) {
     case 'return':
     case 'hand_over':
-    case 'decide_arbitration': {
-      const target = text('target')
-      if (target === '') throw new Error('请选择接收的单位。')
-      const stays = target === root?.dataset['holder']
-      return act(action, {
-        target,
-        ...(action === 'return' ? { reason: text('reason') } : {}),
-        ...(stays ? {} : { wraps: await wrapsFor(target) }),
+    case 'decide_arbitration':
+      return act(form, action, async () => {
+        const target = required('target', '请选择接收的单位。')
+        const stays = target === root()?.dataset['holder']
+        return {
+          target,
+          ...(action === 'return' ? { reason: text('reason') } : {}),
+          ...(stays ? {} : { wraps: await wrapsFor(target) }),
+        }
       })
-    }
     case 'note':
-      return act(action, { note: await sealed(text('note'), 'tip.note') })
+      return act(form, action, async () => ({
+        note: await sealed(required('note', '请写下记录。'), 'tip.note'),
+      }))
     case 'extend':
     case 'send_back':
     case 'audit_reopen':
-      return act(action, { note: await sealed(text('note'), 'tip.reason') })
+      return act(form, action, async () => ({
+        note: await sealed(required('note', '请写明理由。'), 'tip.reason'),
+      }))
     case 'attach':
-      return act(action, { attachTo: text('attachTo').toUpperCase() })
+      return act(form, action, () => Promise.resolve({ attachTo: text('attachTo') }))
     case 'conclude': {
       const statement = text('statement')
-      if (!isChecked(form, statement)) return
       const outcome = text('outcome')
-      return act(action, {
-        ...(outcome === '' ? {} : { outcome }),
-        statement,
-        ...(outcome === 'outside' ? { competentBody: text('competentBody') } : {}),
-      })
+      const competentBody = outcome === 'outside' ? text('competentBody') : ''
+      const captions = [...document.querySelectorAll('[data-caption]')].map((one) => one.textContent)
+      if (!isChecked(form, [statement, competentBody, ...captions])) return
+      return act(form, action, () =>
+        Promise.resolve({
+          ...(outcome === '' ? {} : { outcome }),
+          statement,
+          ...(outcome === 'outside' ? { competentBody } : {}),
+        }),
+      )
     }
     case 'publish':
-      return act(action, { hideArea: data.has('hideArea'), hideCategory: data.has('hideCategory') })
+      return act(form, action, () =>
+        Promise.resolve({ hideArea: data.has('hideArea'), hideCategory: data.has('hideCategory') }),
+      )
   }
 }
 
-for (const button of document.querySelectorAll<HTMLButtonElement>('[data-act]')) {
-  button.addEventListener('click', () => void act(button.dataset['act'] ?? '').catch(tell))
+/** The preview follows what the publisher chooses to hide. */
+async function preview(form: HTMLFormElement): Promise<void> {
+  const query = new URLSearchParams()
+  for (const name of new FormData(form).keys()) query.set(name, '1')
+  const fresh = await fetchPage(`${location.pathname}?${query.toString()}`)
+  const next = fresh?.querySelector('[data-preview]')
+  if (!next) throw new Error('预览取不到，请刷新页面。')
+  find('[data-preview]')?.replaceWith(document.adoptNode(next))
 }
-for (const form of document.querySelectorAll<HTMLFormElement>('[data-form]')) {
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    submit(form).catch(tell)
-  })
-}
-for (const button of document.querySelectorAll<HTMLButtonElement>('[data-remove-proof]')) {
-  button.addEventListener('click', () => {
-    postJson(`${base}/proofs/${button.dataset['removeProof'] ?? ''}/remove`, {})
-      .then(() => {
-        location.reload()
-      })
-      .catch(tell)
-  })
-}
-document.querySelector<HTMLFormElement>('[data-proof-photo]')?.addEventListener('submit', (event) => {
-  event.preventDefault()
-  say('正在上传……')
-  post(`${base}/proofs`, new FormData(event.currentTarget as HTMLFormElement))
-    .then(() => {
-      location.reload()
-    })
-    .catch(tell)
-})
-document.querySelector<HTMLFormElement>('[data-proof-text]')?.addEventListener('submit', (event) => {
-  event.preventDefault()
-  postJson(`${base}/proofs`, Object.fromEntries(new FormData(event.currentTarget as HTMLFormElement)))
-    .then(() => {
-      location.reload()
-    })
-    .catch(tell)
-})
-document.querySelector('[data-rewrap]')?.addEventListener('click', () => {
-  wrapsFor(root?.dataset['holder'] ?? '')
-    .then((wraps) => postJson(`${base}/wraps`, { wraps }))
-    .then(() => {
-      location.reload()
-    })
-    .catch(tell)
-})
-document.querySelector('[data-print]')?.addEventListener('click', () => {
-  print()
-})
-unlockForm?.addEventListener('submit', (event) => {
-  event.preventDefault()
-  const field = unlockForm.querySelector<HTMLInputElement>('input')
+
+async function unlockHere(form: HTMLFormElement): Promise<void> {
   say('正在解锁……')
-  unlock(root?.dataset['username'] ?? '', field?.value ?? '')
-    .then(() => {
-      say('')
-      return open()
-    })
-    .catch(tell)
+  await unlock(root()?.dataset['username'] ?? '', form.querySelector('input')?.value ?? '')
+  say('')
+  await open()
+}
+
+document.addEventListener('submit', (event) => {
+  const form = event.target
+  if (!(form instanceof HTMLFormElement) || !form.closest('[data-case]')) return
+  event.preventDefault()
+  if ('unlock' in form.dataset) unlockHere(form).catch(tell)
+  else if ('proofPhoto' in form.dataset) {
+    void save(form, '照片已上传。', () => post(`${base}/proofs`, new FormData(form)))
+  } else if ('proofText' in form.dataset) {
+    void save(form, '佐证已增加。', () => postJson(`${base}/proofs`, Object.fromEntries(new FormData(form))))
+  } else submit(form).catch(tell)
+})
+document.addEventListener('click', (event) => {
+  const button = event.target instanceof Element ? event.target.closest('button') : null
+  const data = button?.dataset
+  if (!data) return
+  if (data['act']) void act(null, data['act'], () => Promise.resolve({}))
+  else if (data['removeProof']) {
+    const id = data['removeProof']
+    void save(null, '已去掉。', () => postJson(`${base}/proofs/${id}/remove`, {}))
+  } else if ('rewrap' in data) {
+    void save(null, '钥匙已转交。', async () =>
+      postJson(`${base}/wraps`, { wraps: await wrapsFor(root()?.dataset['holder'] ?? '') }),
+    )
+  } else if ('print' in data) print()
+})
+document.addEventListener('input', (event) => {
+  const form = event.target instanceof Element ? event.target.closest<HTMLFormElement>('form') : null
+  if (form?.dataset['form'] === 'publish') preview(form).catch(tell)
+  // What was looked at has changed: it is looked at anew.
+  const checked = form?.querySelector<HTMLInputElement>('#checked')
+  if (checked && event.target !== checked) {
+    checked.checked = false
+    checked.closest<HTMLElement>('[data-leaks]')?.setAttribute('hidden', '')
+  }
 })
 open().catch(tell)

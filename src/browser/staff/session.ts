@@ -15,6 +15,7 @@ import {
 const RESTED = 'lantian.keys'
 const HALF = 'lantian.half'
 const IDLE_MS = 15 * 60_000
+const ALIVE_MS = 4 * 60_000
 
 export const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length))
 
@@ -24,12 +25,20 @@ const bytes = (text: string): Uint8Array<ArrayBuffer> => {
   return decoded
 }
 
-/** The server refused; the message is for the person. */
+/** One refused field. */
+export interface Problem {
+  readonly field: string
+  readonly message: string
+}
+
+/** Refused, by the server or before asking it; the message is for the person. */
 export class Refused extends Error {
   readonly status: number
-  constructor(status: number, message: string) {
+  readonly fields: readonly Problem[]
+  constructor(status: number, message: string, fields: readonly Problem[] = []) {
     super(message)
     this.status = status
+    this.fields = fields
   }
 }
 
@@ -38,13 +47,13 @@ async function answer<T>(response: Response): Promise<T> {
   const problem = (await response.json().catch(() => ({}))) as {
     detail?: string
     title?: string
-    errors?: { message: string }[]
+    errors?: Problem[]
   }
   const lines = [
     problem.detail ?? problem.title ?? '操作没有成功。',
     ...(problem.errors ?? []).map(({ message }) => message),
   ]
-  throw new Refused(response.status, [...new Set(lines)].join(' '))
+  throw new Refused(response.status, [...new Set(lines)].join(' '), problem.errors)
 }
 
 export const formToken = (): string =>
@@ -137,11 +146,19 @@ export async function signOut(): Promise<void> {
   location.assign('/staff/sign-in/')
 }
 
-/** Forgets the keys after a quarter of an hour without a touch. */
+/**
+ * Forgets the keys after a quarter of an hour without a touch. Who types for long asks the server nothing: a sign of
+ * life now and then keeps its session, and with it what is being written.
+ */
 export function watchIdle(): void {
   let timer = 0
+  let toldAt = performance.now()
   const restart = (): void => {
     clearTimeout(timer)
+    if (performance.now() - toldAt > ALIVE_MS) {
+      toldAt = performance.now()
+      void fetch('/api/v1/staff/keys', { method: 'HEAD' }).catch(() => undefined)
+    }
     timer = window.setTimeout(() => {
       sessionStorage.clear()
       location.assign('/staff/sign-in/')
