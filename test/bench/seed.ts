@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { sql } from 'kysely'
+import { connectPglite, connectPostgres, type Connection } from '../../src/db/connect.ts'
+import { ensurePlan } from '../../src/db/ensure-plan.ts'
+import { insertEntries, type EntryContent } from '../../src/db/lists.ts'
+import { migrate } from '../../src/db/migrate.ts'
+import { addDays } from '../../src/domain/day.ts'
+import { gramsOf, searchNameOf } from '../../src/domain/search-text.ts'
+
+/** A name that {@link WANTED_HITS} entries bear, however many there are. */
+export const WANTED = '青禾测试'
+const WANTED_HITS = 40
+const BATCH = 5000
+const WORDS = [...'东南西北中金木水火土山川江河湖海云雨风雷春夏秋冬天地日月星辰安康宁和平顺福禄寿喜']
+const TRADES = ['建材', '化工', '铸造', '家具', '印刷', '混凝土', '食品', '机械', '包装', '涂料']
+
+/** One entry; the same for the same index on every run. */
+function entry(index: number, total: number): EntryContent & { id: string; entryNo: string } {
+  const pick = (list: readonly string[], salt: number): string =>
+    list[Math.imul(index + 1, salt) % list.length] ?? list[0] ?? ''
+  const wanted =
+    index % Math.floor(total / WANTED_HITS) === 0 && index / Math.floor(total / WANTED_HITS) < WANTED_HITS
+  const words = wanted ? WANTED : `${pick(WORDS, 7)}${pick(WORDS, 31)}${pick(WORDS, 113)}`
+  const subjectName = `${words}${pick(TRADES, 3)}有限公司`
+  const searchName = searchNameOf([subjectName])
+  const listedOn = addDays('2026-11-01', -(index % 3000))
+  return {
+    id: randomUUID(),
+    entryNo: `WD-2611-${index.toString(36).toUpperCase().padStart(5, '0')}`,
+    state: 'listed',
+    revision: 1,
+    listedOn,
+    endedOn: null,
+    searchName,
+    grams: gramsOf(searchName),
+    data: {
+      subjectKind: 'enterprise',
+      subjectName,
+      uscc: null,
+      site: `示例路 ${index} 号`,
+      exceeded: '颗粒物超过排放限值',
+      reason: '检查时除尘设施停用，粉尘直接外排。',
+      legalBasis: '《中华人民共和国大气污染防治法》第九十九条',
+      decisionNo: `示环罚〔2026〕${index}号`,
+      authority: 'qu-huanbao',
+      decidedOn: listedOn,
+      listedOn,
+      listedUntil: null,
+      evidence: null,
+    },
+  }
+}
+
+/** A migrated database with the plan and so many entries of one list. */
+export async function fillDatabase(
+  target: { readonly databaseUrl: string | null; readonly dataDir: string },
+  entries: number,
+): Promise<void> {
+  const connection: Connection =
+    target.databaseUrl === null
+      ? await connectPglite(join(target.dataDir, 'pglite'))
+      : connectPostgres(target.databaseUrl, 2)
+  try {
+    const { db } = connection
+    await migrate(db)
+    await ensurePlan(db)
+    for (let start = 0; start < entries; start += BATCH) {
+      const batch = Array.from({ length: Math.min(BATCH, entries - start) }, (_, index) =>
+        entry(start + index, entries),
+      )
+      await db.transaction().execute((tx) => insertEntries(tx, 'non-compliant', batch))
+    }
+    await sql`create table bench_insert (id bigint generated always as identity primary key, body jsonb not null)`.execute(
+      db,
+    )
+    await sql`analyze`.execute(db)
+  } finally {
+    await connection.close()
+  }
+}
