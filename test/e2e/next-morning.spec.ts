@@ -42,7 +42,15 @@ test('the next morning the public sees what the table allows and no more', async
       const reply = await page.request.get(surface)
       expect(reply.status(), surface).toBe(200)
       const text = await reply.text()
-      const told = ['铲车倒土', '守门的老王', '金丝雀巷', '13912345678', '现场笔录', '后厨排烟口', '样本里 7 号']
+      const told = [
+        '铲车倒土',
+        '守门的老王',
+        '金丝雀巷',
+        '13912345678',
+        '现场笔录',
+        '后厨排烟口',
+        '样本里 7 号',
+      ]
       const people = ['演示员', 'jianshe-1', 'fabu-1', 'zhifa-1']
       for (const word of [...told, ...people, published.code, handedOver.code])
         expect(text, `${word} in ${surface}`).not.toContain(word)
