@@ -154,9 +154,11 @@ export async function sendTip(page: Page): Promise<Filed> {
   return { caseNo, code: await shownCode(page) }
 }
 
-/** Opens a case with its receipt code. */
+/** Opens a case with its receipt code; leaves the one that this browser has open. */
 export async function track(page: Page, code: string): Promise<void> {
   await page.goto('/track/')
+  const leave = page.getByRole('button', { name: '退出' })
+  if (await leave.isVisible()) await leave.click()
   await page.getByLabel('查询码').fill(code)
   await page.getByRole('button', { name: '查看' }).click()
 }
