@@ -239,7 +239,14 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
       if (!held) throw lost()
       const earlier = await tips.earlier(idempotencyKey(held.key))
       if (earlier) return earlier
-      const { id, state } = await mustLoad(cookie)
+      const found = await load(cookie)
+      if (!found) {
+        // Filed by a simultaneous commit between the two look-ups.
+        const winner = await tips.earlier(idempotencyKey(held.key))
+        if (winner) return winner
+        throw lost()
+      }
+      const { id, state } = found
       const hasty = clock.now().getTime() - state.startedAt < MIN_AGE_MS
       return tips.file({
         id: state.tipId,
