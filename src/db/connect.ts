@@ -34,6 +34,8 @@ export function connectPostgres(url: string, max = 10): Connection {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 2000, types })
   // An idle connection that the server ends must not end the process; the next query reports the trouble.
   pool.on('error', () => {})
+  // Nor must one that ends while it is in use: its query is rejected, the event would be thrown as well.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const db = kysely(pool)
   return { db, engine: 'postgres', close: () => db.destroy() }
 }
