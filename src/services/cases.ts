@@ -918,13 +918,11 @@ export function createCases(deps: Deps, keys: Keys): Cases {
             : await findCase(tx, normalizeCaseNumber(request.attachTo) ?? '')
         const input = inputOf(row, request, proofCount, parent)
         const facts = factsOf(row, today, reader, input)
-        // Of several refusals the one that a role of theirs earned says more than that another may not.
-        const refused = roles.find((role) => {
-          const result = transition(row.state as CaseState, request.action, role, facts)
-          return !result.ok && result.code !== 'forbidden'
-        })
         const actor =
-          allowedFor(row, reader, roles, today)[request.action] ?? refused ?? roles[0] ?? 'officer'
+          allowedFor(row, reader, roles, today)[request.action] ??
+          roles.find((role) => isRefusedFor(row.state as CaseState, request.action, role, facts)) ??
+          roles[0] ??
+          'officer'
         if (NOT_YET.has(request.action)) throw new DomainError('case-transition', '站内留言尚未开通。')
         if (request.action === 'note' && !request.note) {
           throw new DomainError('invalid-input', '请写下记录。', [{ field: 'note', message: '请写下记录。' }])
@@ -1097,6 +1095,12 @@ export function createCases(deps: Deps, keys: Keys): Cases {
       return due.length
     },
   }
+}
+
+/** The role could do it, were it not for something else: the reason worth telling whoever has several roles. */
+function isRefusedFor(state: CaseState, action: CaseAction, role: Role, facts: TransitionFacts): boolean {
+  const result = transition(state, action, role, facts)
+  return !result.ok && result.code !== 'forbidden'
 }
 
 function mayEditProof(row: CaseRow): void {

@@ -1,0 +1,366 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import type { Role } from '../../src/domain/case.ts'
+import { createReceiptCode } from '../../src/domain/receipt.ts'
+import type { KeyPair } from '../../src/sealing/age-identity.ts'
+import { utf8 } from '../../src/sealing/bytes.ts'
+import { sealPart } from '../../src/sealing/envelope.ts'
+import { createTipKeys, wrapTipKey } from '../../src/sealing/tip-keys.ts'
+import type { Reader } from '../../src/services/case-access.ts'
+import type { ActRequest, NewNote, NewWrap } from '../../src/services/cases.ts'
+import { createServices, type Services } from '../../src/services/index.ts'
+import { createPlanStore } from '../../src/services/plan-store.ts'
+import { createDataVersions } from '../../src/services/versions.ts'
+import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { seededBytes } from '../support/seeded-bytes.ts'
+
+/** A Wednesday; two working days later is Friday. */
+const MORNING = new Date('2026-11-25T02:00:00Z')
+
+let database: TestDatabase
+let services: Services
+let now = MORNING
+let made = 0
+const random = seededBytes(7)
+
+const uuid = (): string => {
+  made += 1
+  return `00000000-0000-4000-8000-${made.toString().padStart(12, '0')}`
+}
+
+beforeAll(async () => {
+  database = await openTestDatabase()
+})
+afterAll(async () => {
+  await database.close()
+})
+beforeEach(async () => {
+  await database.reset()
+  now = MORNING
+  const { db } = database
+  const clock = { now: () => now }
+  const versions = createDataVersions(db, clock, Number.POSITIVE_INFINITY)
+  const secret = random(32)
+  services = createServices({
+    db,
+    clock,
+    random: { bytes: random, uuid },
+    files: createMemoryFiles(() => now),
+    photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
+    secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
+    plan: createPlanStore(db, versions),
+    versions,
+    demo: false,
+  })
+  await services.keys.init()
+})
+
+async function aMember(departmentId: string, ...roles: Role[]): Promise<Reader> {
+  const username = `member-${uuid().slice(-6)}`
+  const { token } = await services.staff.createEnrolment({
+    username,
+    displayName: username,
+    departmentId,
+    roles,
+    createdBy: null,
+  })
+  await services.staff.enrol({
+    token,
+    salt: random(16),
+    kdf: { memoryKiB: 47_104, iterations: 1, parallelism: 1 },
+    auth: username,
+    recipient: `age1${'q'.repeat(58)}`,
+    wrappedIdentity: random(64),
+  })
+  const { id } = await database.db
+    .selectFrom('member')
+    .select('id')
+    .where('username', '=', username)
+    .executeTakeFirstOrThrow()
+  return { memberId: id, departmentId, roles }
+}
+
+interface Filed {
+  readonly caseNo: string
+  readonly tipId: string
+  readonly keys: KeyPair
+}
+
+/** An industrial emission: 区环保局 holds it. */
+async function aTip(): Promise<Filed> {
+  const keys = await createTipKeys()
+  const tipId = uuid()
+  const { caseNo } = await services.tips.file({
+    id: tipId,
+    keys,
+    facts: {
+      category: 'industrial-emission',
+      answer: null,
+      area: '410102012',
+      when: 'recurring',
+      urgency: 'normal',
+      accused: null,
+    },
+    narrative: { description: '夜里冒黄烟。', place: '三号门', callback: null, checklist: [] },
+    photos: [],
+    receiptCode: createReceiptCode(random),
+    idempotencyKey: uuid(),
+    fingerprint: tipId,
+    lane: 'normal',
+    draftId: null,
+  })
+  return { caseNo, tipId, keys }
+}
+
+async function versionOf(caseNo: string): Promise<number> {
+  const row = await database.db
+    .selectFrom('case_file')
+    .select('version')
+    .where('case_no', '=', caseNo)
+    .executeTakeFirstOrThrow()
+  return row.version
+}
+
+const act = async (reader: Reader, { caseNo }: Filed, request: Omit<ActRequest, 'version'>) =>
+  services.cases.act(reader, caseNo, { ...request, version: await versionOf(caseNo) })
+
+async function wrapsTo(department: string, ...tips: readonly Filed[]): Promise<NewWrap[]> {
+  const target = (await services.keys.recipients()).get(department)
+  if (!target) throw new Error(`no key of ${department}`)
+  return Promise.all(
+    tips.map(async ({ tipId, keys }) => ({
+      tipId,
+      epoch: target.epoch,
+      wrapped: await wrapTipKey(
+        { tip: tipId, department, epoch: target.epoch },
+        keys.identity,
+        target.recipient,
+      ),
+    })),
+  )
+}
+
+async function aNote({ tipId, keys }: Filed, text: string): Promise<NewNote> {
+  const recipients = [keys.recipient]
+  const sealed = await sealPart({ recipients, purpose: 'tip.note', tip: tipId, part: 0, bytes: utf8(text) })
+  return { tipId, purpose: 'tip.note', sealed }
+}
+
+const decision = { kind: 'decision-number', caption: '示例罚〔2026〕1号', blobKey: null } as const
+const conclusion = { action: 'conclude', outcome: 'substantiated', statement: '已责令停产整改。' } as const
+
+/** Accepted, noted and proved by the officer: ready to be concluded. */
+async function aWorkedTip(officer: Reader): Promise<Filed> {
+  const tip = await aTip()
+  await act(officer, tip, { action: 'accept' })
+  await act(officer, tip, { action: 'note', note: await aNote(tip, '现场已看。') })
+  await services.cases.addProof(officer, tip.caseNo, decision)
+  return tip
+}
+
+describe('the life of a case', () => {
+  it('goes from accept by note and proof to a page that shows what the preview showed', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const publisher = await aMember('qu-daqiban', 'publisher')
+    const tip = await aWorkedTip(officer)
+    expect((await services.cases.detail(officer, tip.caseNo)).item.state).toBe('working')
+    expect((await act(officer, tip, conclusion)).state).toBe('concluded')
+
+    const show = { hideArea: false, hideCategory: false }
+    const preview = await services.reading.asPublic(await services.cases.preview(publisher, tip.caseNo, show))
+    expect((await act(publisher, tip, { action: 'publish' })).state).toBe('published')
+    now = new Date('2026-11-27T02:00:00Z')
+    expect(await services.reading.case(tip.caseNo)).toEqual(preview)
+    expect(preview.statement).toBe('已责令停产整改。')
+    expect(preview.proof).toEqual([{ kind: 'decision-number', caption: '示例罚〔2026〕1号', photo: null }])
+
+    const { events } = await services.cases.detail(officer, tip.caseNo)
+    expect(events.map(({ action, role }) => `${role} ${action}`).slice(-4)).toEqual([
+      'officer accept',
+      'officer note',
+      'officer conclude',
+      'publisher publish',
+    ])
+  })
+
+  it('refuses a conclusion without proof, and without the competent body when it is not ours', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aTip()
+    await act(officer, tip, { action: 'accept' })
+    await act(officer, tip, { action: 'work' })
+    await expect(act(officer, tip, conclusion)).rejects.toMatchObject({
+      code: 'invalid-input',
+      fields: [{ field: 'proof' }],
+    })
+    const outside = { ...conclusion, outcome: 'outside' } as const
+    await expect(act(officer, tip, outside)).rejects.toMatchObject({ fields: [{ field: 'competentBody' }] })
+    await act(officer, tip, { ...outside, competentBody: '市生态环境局' })
+    expect((await services.cases.detail(officer, tip.caseNo)).competentBody).toBe('市生态环境局')
+  })
+
+  it('never lets one person investigate, conclude and publish', async () => {
+    const everything = await aMember('qu-huanbao', 'officer', 'publisher')
+    const colleague = await aMember('qu-huanbao', 'officer', 'publisher')
+    const tip = await aWorkedTip(everything)
+    await act(everything, tip, conclusion)
+    await expect(act(everything, tip, { action: 'publish' })).rejects.toMatchObject({ code: 'two-people' })
+    expect((await act(colleague, tip, { action: 'publish' })).state).toBe('published')
+  })
+
+  it('counts who added the proof among those who investigated', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const prover = await aMember('qu-huanbao', 'officer', 'publisher')
+    const tip = await aTip()
+    await act(officer, tip, { action: 'accept' })
+    await act(officer, tip, { action: 'work' })
+    await services.cases.addProof(prover, tip.caseNo, decision)
+    await act(officer, tip, conclusion)
+    await expect(act(prover, tip, { action: 'publish' })).rejects.toMatchObject({ code: 'two-people' })
+  })
+
+  it('refuses a version somebody else has passed, and changes nothing', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aTip()
+    const seen = await versionOf(tip.caseNo)
+    await act(officer, tip, { action: 'accept' })
+    await expect(
+      services.cases.act(officer, tip.caseNo, { action: 'work', version: seen }),
+    ).rejects.toMatchObject({ code: 'stale-version' })
+    expect((await services.cases.detail(officer, tip.caseNo)).item.state).toBe('accepted')
+  })
+
+  it('lets one of two simultaneous steps through', async () => {
+    const [one, other] = [await aMember('qu-huanbao', 'officer'), await aMember('qu-huanbao', 'officer')]
+    const tip = await aTip()
+    const version = await versionOf(tip.caseNo)
+    const steps = await Promise.allSettled(
+      [one, other].map((officer) => services.cases.act(officer, tip.caseNo, { action: 'accept', version })),
+    )
+    expect(steps.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+  })
+
+  it('shows nothing to another department or to a role without cases', async () => {
+    const tip = await aTip()
+    for (const reader of [
+      await aMember('qu-zhifa', 'officer'),
+      await aMember('qu-huanbao', 'admin'),
+      await aMember('qu-daqiban', 'publisher'),
+    ]) {
+      await expect(services.cases.detail(reader, tip.caseNo)).rejects.toMatchObject({ code: 'not-found' })
+    }
+  })
+})
+
+describe('returns', () => {
+  it('go to the dispatcher after the second, whose decision is final', async () => {
+    const huanbao = await aMember('qu-huanbao', 'officer')
+    const zhifa = await aMember('qu-zhifa', 'officer')
+    const jianshe = await aMember('qu-jianshe', 'officer')
+    const dispatcher = await aMember('qu-daqiban', 'dispatcher')
+    const tip = await aTip()
+    const back = async (officer: Reader, target: string) =>
+      act(officer, tip, {
+        action: 'return',
+        reason: 'other-department',
+        target,
+        wraps: await wrapsTo(target, tip),
+      })
+    expect((await back(huanbao, 'qu-zhifa')).state).toBe('routed')
+    await expect(services.cases.detail(huanbao, tip.caseNo)).rejects.toMatchObject({ code: 'not-found' })
+    expect((await back(zhifa, 'qu-jianshe')).state).toBe('routed')
+    expect((await back(jianshe, 'qu-huanbao')).state).toBe('arbitration')
+
+    const waiting = await services.cases.queue(dispatcher, { bucket: 'arbitration' }, null, 10)
+    expect(waiting.items.map(({ caseNo, due }) => [caseNo, due])).toEqual([
+      [tip.caseNo, { step: 'arbitrate', day: '2026-11-26' }],
+    ])
+    await act(dispatcher, tip, {
+      action: 'decide_arbitration',
+      target: 'qu-huanbao',
+      wraps: await wrapsTo('qu-huanbao', tip),
+    })
+    const { item, tips } = await services.cases.detail(huanbao, tip.caseNo)
+    expect([item.state, item.holder, tips[0]?.wrap?.department]).toEqual([
+      'routed',
+      'qu-huanbao',
+      'qu-huanbao',
+    ])
+    await expect(back(huanbao, 'qu-zhifa')).rejects.toMatchObject({ code: 'case-transition' })
+  })
+
+  it('need a reason from the list and the key for the one proposed', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aTip()
+    const target = 'qu-zhifa'
+    await expect(
+      act(officer, tip, { action: 'return', reason: '太忙', target, wraps: await wrapsTo(target, tip) }),
+    ).rejects.toMatchObject({ fields: [{ field: 'reason' }] })
+    await expect(
+      act(officer, tip, { action: 'return', reason: 'other-area', target, wraps: [] }),
+    ).rejects.toMatchObject({ fields: [{ field: 'wraps' }] })
+    expect((await services.cases.detail(officer, tip.caseNo)).returnedBy).toEqual([])
+  })
+
+  it('never stop the clock', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const other = await aMember('qu-zhifa', 'officer')
+    const tip = await aTip()
+    const { item } = await services.cases.detail(officer, tip.caseNo)
+    now = new Date('2026-11-27T02:00:00Z')
+    const wraps = await wrapsTo('qu-zhifa', tip)
+    await act(officer, tip, { action: 'return', reason: 'other-area', target: 'qu-zhifa', wraps })
+    const after = (await services.cases.detail(other, tip.caseNo)).item
+    expect(after.concludeDue).toBe(item.concludeDue)
+    expect(after.acceptDue).toBe('2026-12-01')
+  })
+})
+
+describe('a duplicate', () => {
+  it('is folded into the earlier case, whose officers then open both', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const first = await aTip()
+    now = new Date('2026-11-26T02:00:00Z')
+    const second = await aTip()
+    await expect(act(officer, first, { action: 'attach', attachTo: second.caseNo })).rejects.toMatchObject({
+      fields: [{ field: 'attachTo' }],
+    })
+    // As somebody types it.
+    const attachTo = first.caseNo.toLowerCase().replaceAll('-', ' ')
+    expect((await act(officer, second, { action: 'attach', attachTo })).state).toBe('attached')
+    const { tips } = await services.cases.detail(officer, first.caseNo)
+    expect(tips.map(({ caseNo, wrap }) => [caseNo, wrap?.department])).toEqual([
+      [first.caseNo, 'qu-huanbao'],
+      [second.caseNo, 'qu-huanbao'],
+    ])
+    const queue = await services.cases.queue(officer, { bucket: 'new' }, null, 10)
+    expect(queue.items.map(({ caseNo, tipCount }) => [caseNo, tipCount])).toEqual([[first.caseNo, 2]])
+  })
+})
+
+describe('the queue', () => {
+  it('puts what is owed first first, page by page, and names it overdue the day after', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const accepted = await aTip()
+    await act(officer, accepted, { action: 'accept' })
+    const fresh = [await aTip(), await aTip()].map(({ caseNo }) => caseNo).sort()
+    const seen: string[] = []
+    let cursor: string | null = null
+    do {
+      const page = await services.cases.queue(officer, { bucket: 'all' }, cursor, 2)
+      seen.push(...page.items.map(({ caseNo }) => caseNo))
+      cursor = page.next
+    } while (cursor)
+    expect(seen).toEqual([...fresh, accepted.caseNo])
+    expect(await services.cases.counts(officer)).toMatchObject({
+      new: 2,
+      working: 1,
+      'due-soon': 2,
+      overdue: 0,
+    })
+
+    now = new Date('2026-11-28T02:00:00Z')
+    expect(await services.cases.counts(officer)).toMatchObject({ 'due-soon': 0, overdue: 2 })
+    const late = await services.cases.queue(officer, { bucket: 'overdue' }, null, 10)
+    expect(late.items.map(({ caseNo, overdue }) => [caseNo, overdue])).toEqual(fresh.map((no) => [no, true]))
+  })
+})
