@@ -5,6 +5,7 @@ import { addDays, dayOf, startOfDay } from '../domain/day.ts'
 
 /** One finished reply, with every variant a client may want. */
 export interface CachedReply {
+  /** As they are sent. A plain record: the server writes it without a `Headers` object in between. */
   readonly headers: Readonly<Record<string, string>>
   readonly etag: string
   readonly plain: Uint8Array<ArrayBuffer>
@@ -13,6 +14,8 @@ export interface CachedReply {
   readonly version: string
   /** The moment the page turns with time, in ms since 1970. */
   readonly until: number
+  /** Asked for again, so worth packing. */
+  wanted: boolean
 }
 
 const MAX_BYTES = 64 * 2 ** 20
@@ -73,24 +76,33 @@ export function createPageCache(maxBytes = MAX_BYTES): PageCache {
   return {
     get(key, version, now) {
       const reply = entries.get(key)
-      return reply?.version === version && now < reply.until ? reply : undefined
+      if (reply?.version !== version || now >= reply.until) return undefined
+      // Back to the end of the queue: made-up addresses push out each other, not the pages that people read.
+      entries.delete(key)
+      entries.set(key, reply)
+      if (!reply.wanted) {
+        reply.wanted = true
+        // Beside the answer, not before it; and not for a page that nobody asks for twice.
+        void compress(key, reply)
+      }
+      return reply
     },
     getStale: (key) => entries.get(key),
     put(key, headers, body, version, now) {
       drop(key)
+      const etag = `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
       const reply: CachedReply = {
-        headers,
-        etag: `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+        headers: { ...headers, etag, vary: 'accept-encoding', 'cache-control': 'no-cache' },
+        etag,
         plain: body,
         gzip: null,
         brotli: null,
         version,
         until: nextTurn(now),
+        wanted: false,
       }
       entries.set(key, reply)
       bytes += body.length
-      // Compressed beside the answer, not before it: the first reader does not wait for the packing.
-      void compress(key, reply)
       for (const oldest of entries.keys()) {
         if (bytes <= maxBytes) break
         drop(oldest)
@@ -102,20 +114,15 @@ export function createPageCache(maxBytes = MAX_BYTES): PageCache {
 
 /** The HTTP reply for a cached one: 304 when the client has it, else the smallest variant it accepts. */
 export function replyFrom(cached: CachedReply, request: Request): Response {
-  const headers = new Headers(cached.headers)
-  headers.set('etag', cached.etag)
-  headers.set('vary', 'accept-encoding')
-  headers.set('cache-control', 'no-cache')
-  if (request.headers.get('if-none-match')?.includes(cached.etag))
+  const { headers, etag } = cached
+  if (request.headers.get('if-none-match')?.includes(etag))
     return new Response(null, { status: 304, headers })
   const accepted = request.headers.get('accept-encoding') ?? ''
   if (cached.brotli && /\bbr\b/.test(accepted)) {
-    headers.set('content-encoding', 'br')
-    return new Response(cached.brotli, { headers })
+    return new Response(cached.brotli, { headers: { ...headers, 'content-encoding': 'br' } })
   }
   if (cached.gzip && /\bgzip\b/.test(accepted)) {
-    headers.set('content-encoding', 'gzip')
-    return new Response(cached.gzip, { headers })
+    return new Response(cached.gzip, { headers: { ...headers, 'content-encoding': 'gzip' } })
   }
   return new Response(cached.plain, { headers })
 }
