@@ -15,7 +15,6 @@ import {
   allowedActions,
   mustTransition,
   nextDue,
-  transition,
   type ActionInput,
   type Actor,
   type CaseAction,

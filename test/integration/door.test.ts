@@ -177,7 +177,7 @@ describe('a request from elsewhere', () => {
       redirect: 'manual',
     })
 
-  it.each([
+  it.each<Record<string, string>>([
     { origin: 'https://evil.example' },
     { origin: 'null' },
     { origin: 'http://localhost:1' },
