@@ -15,6 +15,7 @@ import {
   allowedActions,
   mustTransition,
   nextDue,
+  transition,
   type ActionInput,
   type Actor,
   type CaseAction,
