@@ -19,7 +19,8 @@ export default defineConfig({
   globalSetup: at('../test/support/e2e-setup.ts'),
   // One server and one database stand behind all tests; tests make their own cases and do not count others'.
   workers: 2,
-  retries: 0,
+  // One more try where nobody watches; a test that needed it is listed as flaky.
+  retries: process.env['CI'] ? 1 : 0,
   timeout: 120_000,
   // A machine that does other things too is slow, not wrong.
   expect: { timeout: 20_000 },

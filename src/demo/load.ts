@@ -200,7 +200,9 @@ async function fillLists(cast: Cast, today: Day): Promise<void> {
         { action: 'enter', rows: [cells] },
         '演示数据：按决定书列入。',
       )
-      await cast.services.lists.approve(publisher, id)
+      // One proposal waits for the second person, so that there is something to decide on.
+      const waits = list === 'dust-blacklist' && index === rows.length - 1
+      if (!waits) await cast.services.lists.approve(publisher, id)
     }
   }
 }

@@ -124,7 +124,7 @@ export const DEMO_STORIES: readonly DemoStory[] = [
     proof: '演示执罚〔2026〕7号',
   },
   {
-    daysAgo: 45,
+    daysAgo: 17,
     category: 'waste-burning',
     answer: null,
     area: '410102008',

@@ -24,10 +24,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/404/': { at: '/no-such-page/', status: 404, shows: 'main a[href="/measures/"]' },
   '/500/': { at: '/500/', status: 500, shows: 'main' },
   '/about/': { at: '/about/', shows: 'main h2' },
+  '/about/api/': { at: '/about/api/', shows: 'main section' },
   '/about/routing/': { at: '/about/routing/', shows: 'main table tbody tr' },
   '/cases/': { at: '/cases/', shows: 'main table tbody tr' },
   '/cases/[caseNo]/': {
-    at: { on: '/cases/?state=published', through: 'main a[href^="/cases/ZY-"]' },
+    at: { on: '/cases/?outcome=substantiated', through: 'main a[href^="/cases/ZY-"]' },
     shows: '#result',
   },
   '/departments/': { at: '/departments/', shows: 'main a[href="/departments/qu-huanbao/"]' },
@@ -64,7 +65,33 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/staff/departments/': { at: '/staff/departments/', as: 'huanbao-1', shows: 'main form', scripted: true },
   '/staff/members/': { at: '/staff/members/', as: 'guanli-1', shows: 'main li', scripted: true },
   '/staff/audit/': { at: '/staff/audit/', as: 'shenji-1', shows: 'main tbody tr', scripted: true },
-  '/staff/lists/': { at: '/staff/lists/', as: 'huanbao-1', shows: 'main form', scripted: true },
+  '/staff/lists/[list]/': {
+    at: '/staff/lists/non-compliant/',
+    as: 'huanbao-1',
+    shows: 'main form',
+    scripted: true,
+  },
+  '/staff/lists/[list]/[entry]/': {
+    at: {
+      on: '/staff/lists/non-compliant/',
+      through: 'main a[href^="/staff/lists/non-compliant/"]:not([href*="."], [href*="?"])',
+    },
+    as: 'huanbao-1',
+    shows: 'main dl',
+    scripted: true,
+  },
+  '/staff/lists/proposals/[id]/': {
+    at: { on: '/staff/lists/', through: 'main a[href^="/staff/lists/proposals/"]' },
+    as: 'fabu-1',
+    shows: 'main form',
+    scripted: true,
+  },
+  '/staff/lists/': {
+    at: '/staff/lists/',
+    as: 'huanbao-1',
+    shows: 'main a[href="/staff/lists/non-compliant/"]',
+    scripted: true,
+  },
 }
 
 /** The page files, as addresses with their parameters: `/cases/[caseNo]/`. */
