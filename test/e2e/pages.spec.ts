@@ -77,7 +77,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       through: 'main a[href^="/staff/lists/non-compliant/"]:not([href*="."], [href*="?"])',
     },
     as: 'huanbao-1',
-    shows: 'main dl',
+    shows: 'main form',
     scripted: true,
   },
   '/staff/lists/proposals/[id]/': {
