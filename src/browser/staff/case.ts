@@ -278,16 +278,25 @@ const DONE: Readonly<Record<string, string>> = {
   audit_reopen: '已重办。',
 }
 
-let busy = false
+let running: Promise<void> = Promise.resolve()
+const waiting = new Set<HTMLFormElement | null>()
 
-/** Runs one request at a time and says how it went; the page then shows what is true, with the rest of the forms kept. */
-async function save(
+/**
+ * Runs one request at a time and says how it went; the page then shows what is true, with the rest of the forms kept.
+ * What is pressed while another request runs waits for its turn; the same thing pressed twice counts once.
+ */
+function save(form: HTMLFormElement | null, done: string, request: () => Promise<unknown>): Promise<void> {
+  if (waiting.has(form)) return running
+  waiting.add(form)
+  running = running.then(() => saveNow(form, done, request)).finally(() => waiting.delete(form))
+  return running
+}
+
+async function saveNow(
   form: HTMLFormElement | null,
   done: string,
   request: () => Promise<unknown>,
 ): Promise<void> {
-  if (busy) return
-  busy = true
   say('正在保存……')
   try {
     if (form) clearErrors(form)
@@ -304,8 +313,6 @@ async function save(
         return
       }
     }
-  } finally {
-    busy = false
   }
   status?.focus()
 }
