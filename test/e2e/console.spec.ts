@@ -9,10 +9,6 @@ interface Login {
 
 const url = (path: string): string => `${process.env['LANTIAN_E2E_URL'] ?? ''}${path}`
 
-test.beforeEach(() => {
-  test.skip(test.info().project.name === 'no-js', 'the console needs JavaScript, and says so')
-})
-
 const logins = (): readonly Login[] =>
   JSON.parse(
     readFileSync(join(process.env['LANTIAN_E2E_DATA'] ?? '', 'demo-accounts.json'), 'utf8'),

@@ -1,8 +1,6 @@
 import { expect, test, type Page } from '@playwright/test'
 import { isoMedia } from '../support/images.ts'
 
-test.skip(({ javaScriptEnabled }) => !javaScriptEnabled, 'this is the form with JavaScript')
-
 const at = (path: string): string => `${process.env['LANTIAN_E2E_URL'] ?? ''}${path}`
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name })
 const next = (page: Page) => page.locator('.actions').getByRole('button', { name: '下一步' }).click()
