@@ -22,9 +22,10 @@ import {
   receiptOpen,
   routingQuery,
 } from '../schemas/api.ts'
+import type { JsonSchema } from '../schemas/json-schema.ts'
 import { entryFilterSchema, entrySummarySchema, entryViewSchema, listSummarySchema } from '../schemas/list.ts'
 import { tipPlain } from '../schemas/tip.ts'
-import type { ApiEnv } from './index.ts'
+import type { ApiEnv } from './check.ts'
 import { STATUS, TITLES } from './problem.ts'
 
 interface Operation {
@@ -197,28 +198,6 @@ export const OPERATIONS: readonly Operation[] = [
     atRoot: true,
   },
 ]
-
-/** The part of JSON Schema that the document uses. */
-export interface JsonSchema {
-  readonly type?: string | readonly string[]
-  readonly description?: string
-  readonly properties?: Readonly<Record<string, JsonSchema>>
-  readonly required?: readonly string[]
-  readonly items?: JsonSchema
-  readonly prefixItems?: readonly JsonSchema[]
-  readonly anyOf?: readonly JsonSchema[]
-  readonly enum?: readonly unknown[]
-  readonly const?: string | number | boolean | null
-  readonly default?: string | number | boolean | readonly unknown[] | null
-  readonly minimum?: number
-  readonly maximum?: number
-  readonly minLength?: number
-  readonly maxLength?: number
-  readonly maxItems?: number
-  readonly pattern?: string
-  readonly format?: string
-  readonly $ref?: string
-}
 
 export interface Parameter {
   readonly name: string

@@ -5,7 +5,7 @@ import type { Runtime } from '../runtime.ts'
 import { ledgerQuery, paging, routingQuery } from '../schemas/api.ts'
 import { entryFilterSchema } from '../schemas/list.ts'
 import { DomainError } from '../domain/errors.ts'
-import { check, type ApiEnv } from './index.ts'
+import { check, type ApiEnv } from './check.ts'
 
 const notFound = (): DomainError => new DomainError('not-found', '没有找到，请核对编号。')
 

@@ -3,7 +3,7 @@ import { DomainError } from '../domain/errors.ts'
 import { RECEIPT_COOKIE } from '../http/session-cookie.ts'
 import type { Runtime } from '../runtime.ts'
 import { receiptOpen } from '../schemas/api.ts'
-import { check, type ApiEnv } from './index.ts'
+import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
 
 /** The reporter's side for programs; the code travels in a body only, then a cookie stands for it. */

@@ -5,7 +5,7 @@ import type { Runtime } from '../runtime.ts'
 import { enrolBody, enrolmentQuery, grantBody, kdfQuery, signInBody } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
 import type { StaffSession } from '../services/staff.ts'
-import { check, type ApiEnv } from './index.ts'
+import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
 
 /** Whoever is signed in. @throws {DomainError} `sign-in-required` */

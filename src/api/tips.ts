@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime.ts'
 import { tipPlain } from '../schemas/tip.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { FileResult, SealedPhoto } from '../services/tips.ts'
-import { check, type ApiEnv } from './index.ts'
+import { check, type ApiEnv } from './check.ts'
 import { parseJson, readJson } from './json.ts'
 import { readForm } from './multipart.ts'
 

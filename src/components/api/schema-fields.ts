@@ -1,21 +1,4 @@
-/** The part of JSON Schema that the API's document uses. */
-export interface Shape {
-  readonly type?: string | readonly string[]
-  readonly description?: string
-  readonly properties?: Readonly<Record<string, Shape>>
-  readonly required?: readonly string[]
-  readonly items?: Shape
-  readonly anyOf?: readonly Shape[]
-  readonly enum?: readonly unknown[]
-  readonly const?: string | number | boolean | null
-  readonly default?: string | number | boolean | readonly unknown[] | null
-  readonly minimum?: number
-  readonly maximum?: number
-  readonly minLength?: number
-  readonly maxLength?: number
-  readonly maxItems?: number
-  readonly format?: string
-}
+import type { JsonSchema } from '../../schemas/json-schema.ts'
 
 /** One line of the reference: a field by its path, e.g. `items[].deadlines[].date`. */
 export interface Field {
@@ -40,7 +23,7 @@ const FORMATS: Readonly<Record<string, string>> = { date: '日期', 'date-time':
 const isLimit = (value: number | undefined): value is number =>
   value !== undefined && Math.abs(value) !== Number.MAX_SAFE_INTEGER
 
-function limitsOf(shape: Shape): string[] {
+function limitsOf(shape: JsonSchema): string[] {
   const { minimum, maximum, minLength, maxLength, maxItems } = shape
   return [
     ...(isLimit(minimum) && isLimit(maximum) ? [`${minimum} 到 ${maximum}`] : []),
@@ -52,7 +35,7 @@ function limitsOf(shape: Shape): string[] {
 }
 
 /** What a value may be, in a few words. */
-export function typeOf(shape: Shape): string {
+export function typeOf(shape: JsonSchema): string {
   if (shape.const !== undefined) return String(shape.const)
   if (shape.enum) return shape.enum.map(String).join('、')
   if (shape.anyOf) return [...new Set(shape.anyOf.map(typeOf))].join(' 或 ')
@@ -67,7 +50,7 @@ export function typeOf(shape: Shape): string {
 }
 
 /** Every field of a shape and of what is inside it, outer ones first. */
-export function fieldsOf(shape: Shape, prefix = ''): Field[] {
+export function fieldsOf(shape: JsonSchema, prefix = ''): Field[] {
   const alternatives = shape.anyOf ?? []
   const inside = [
     ...Object.entries(shape.properties ?? {}).flatMap(([name, field]): Field[] => {
