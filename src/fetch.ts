@@ -47,6 +47,13 @@ function refuse(path: string, error: DomainError): Response {
   return new Response(null, { status: 303, headers: { location: `/problems/${error.code}/` } })
 }
 
+/** The database is away: the hotline for a person, a problem document for a program. */
+function unavailable(path: string): Response {
+  return path.startsWith('/api/')
+    ? problemResponse(new DomainError('database-unavailable', '系统暂时无法读写数据，请稍后再试或拨打热线。'))
+    : unavailablePage(hotlines, securityHeaders(path, https))
+}
+
 export const app = new Hono<{ Variables: DoorVariables }>()
 
 app.use(async (c, next) => {
@@ -95,7 +102,7 @@ app.use(async (c, next) => {
     version = await services.versions.current()
   } catch {
     const stale = cache.getStale(key)
-    return stale ? replyFrom(stale, c.req.raw) : unavailablePage(hotlines, securityHeaders(path, https))
+    return stale ? replyFrom(stale, c.req.raw) : unavailable(path)
   }
   const now = clock.now()
   const hit = cache.get(key, version, now.getTime())
@@ -151,20 +158,14 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   const reply = await astro()(c, next)
   if (reply instanceof Response && reply.status === 500 && !(await services.readiness.databaseAnswers())) {
-    return unavailablePage(hotlines, securityHeaders(c.req.path, https))
+    return unavailable(c.req.path)
   }
   return reply
 })
 
 app.onError(async (error, c) => {
   if (error instanceof DomainError) return refuse(c.req.path, error)
-  if (!(await services.readiness.databaseAnswers())) {
-    return c.req.path.startsWith('/api/')
-      ? problemResponse(
-          new DomainError('database-unavailable', '系统暂时无法保存数据，请稍后再试或拨打热线。'),
-        )
-      : unavailablePage(hotlines, securityHeaders(c.req.path, https))
-  }
+  if (!(await services.readiness.databaseAnswers())) return unavailable(c.req.path)
   runtime.log.error(error, { requestId: c.get('requestId') })
   return c.text('error', 500)
 })

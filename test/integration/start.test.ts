@@ -1,0 +1,238 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { openServerSecrets } from '../../src/adapters/server-secrets.ts'
+import { systemRandom } from '../../src/adapters/system.ts'
+import { plainTip } from '../support/app.ts'
+import { administer, databaseUrl } from '../support/database.ts'
+import { prepareData, ServerEndedError, startServer } from '../support/server.ts'
+import { openTestSite, type TestSite } from '../support/site.ts'
+
+// The embedded database takes seconds to start, and many on a busy machine.
+const SLOW = { timeout: 240_000 }
+const source = inject('testDatabase')
+
+let home: string
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'lantian-start-'))
+})
+afterAll(() => {
+  rmSync(home, { recursive: true, force: true })
+})
+
+/** What a server says that does not start: one line, no stack. */
+async function refusal(env: Record<string, string>, dataDir = join(home, 'unused')): Promise<string> {
+  const ended = await startServer({ dataDir, env }).then(
+    async (server) => {
+      await server.stop()
+      throw new Error('it started')
+    },
+    (error: unknown) => error,
+  )
+  if (!(ended instanceof ServerEndedError)) throw ended
+  expect(ended.exitCode).toBe(1)
+  expect(ended.output.split('\n')).toHaveLength(1)
+  return ended.output
+}
+
+describe('a wrong setting', () => {
+  it.each([
+    [{ PORT: 'http' }, /^PORT: /],
+    [{ PORT: '70000' }, /^PORT: /],
+    [{ DATABASE_URL: 'mysql://x/y' }, /^DATABASE_URL: must look like postgres:/],
+    [{ PUBLIC_URL: 'lantian' }, /^PUBLIC_URL: must look like https:/],
+    [{ PUBLIC_URL: 'http://lantian.example' }, /^PUBLIC_URL: must be https:/],
+    [{ HOST: '0.0.0.0' }, /^PUBLIC_URL: required when HOST is not loopback/],
+    [{ DEMO: 'maybe' }, /^DEMO: /],
+    [
+      { DEMO: 'on', DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' },
+      /^DEMO: demonstration data never loads/,
+    ],
+    [{ DEMO: 'on', HOST: '0.0.0.0', PUBLIC_URL: 'https://lantian.example' }, /^DEMO: /],
+    [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, /^DATABASE_URL: the database does not answer/],
+  ])('%o stops the start with one line', async (env, line) => {
+    expect(await refusal(env)).toMatch(line)
+  })
+})
+
+describe.runIf(source.engine === 'pglite')('the data directory', () => {
+  it('serves one process at a time, outlives it, and survives its sudden end', SLOW, async () => {
+    const dataDir = join(home, 'data')
+    await prepareData(dataDir)
+    const env = { DEMO: 'off' }
+    const first = await startServer({ dataDir, env })
+    const key = randomUUID()
+    const file = async (url: string): Promise<[number, unknown]> => {
+      const reply = await fetch(`${url}/api/v1/tips`, {
+        method: 'POST',
+        headers: { 'idempotency-key': key, 'content-type': 'application/json' },
+        body: JSON.stringify({ plain: plainTip() }),
+      })
+      return [reply.status, await reply.json()]
+    }
+    const [created, filed] = await file(first.url)
+    expect(created).toBe(201)
+
+    expect(await refusal(env, dataDir)).toBe(
+      `${dataDir} is in use by process ${first.pid}; stop it first or set another DATA_DIR`,
+    )
+    expect((await fetch(`${first.url}/healthz`)).status).toBe(200)
+
+    await first.kill()
+    const second = await startServer({ dataDir, env })
+    expect(await file(second.url)).toEqual([200, filed])
+    expect(await second.stop()).toBe(0)
+
+    const third = await startServer({ dataDir, env })
+    expect(await file(third.url)).toEqual([200, filed])
+    expect(await third.stop()).toBe(0)
+  })
+})
+
+/** A way to the database that can be cut and mended. */
+async function openProxy(target: { host: string; port: number }) {
+  const sockets = new Set<Socket>()
+  let open = true
+  const proxy = createServer((incoming) => {
+    if (!open) {
+      incoming.destroy()
+      return
+    }
+    const outgoing = connect(target.port, target.host)
+    for (const [socket, other] of [
+      [incoming, outgoing],
+      [outgoing, incoming],
+    ] as const) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+      socket.pipe(other)
+    }
+  })
+  const port = await new Promise<number>((resolve) => {
+    proxy.listen(0, '127.0.0.1', () => {
+      resolve((proxy.address() as { port: number }).port)
+    })
+  })
+  return {
+    port,
+    cut: () => {
+      open = false
+      for (const socket of sockets) socket.destroy()
+    },
+    mend: () => {
+      open = true
+    },
+    close: () => {
+      proxy.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+describe.runIf(source.engine === 'postgres')('PostgreSQL', () => {
+  it('without migrations refuses with the command to run', SLOW, async () => {
+    if (source.engine !== 'postgres') return
+    const name = `lantian_test_empty_${process.pid}`
+    await administer(source.server, `create database ${name}`)
+    try {
+      expect(await refusal({ DATABASE_URL: databaseUrl(source.server, name) })).toMatch(
+        /^DATABASE_URL: 1 migration\(s\) missing; run: npm run db:migrate$/,
+      )
+    } finally {
+      await administer(source.server, `drop database if exists ${name} with (force)`)
+    }
+  })
+
+  it('without the server’s secrets refuses with the command to run', SLOW, async () => {
+    if (source.engine !== 'postgres') return
+    const dataDir = join(home, 'bare')
+    expect(await refusal({ DATABASE_URL: databaseUrl(source.server, source.template) }, dataDir)).toMatch(
+      /^Server secrets missing in .*npm run keys -- init/,
+    )
+    await openServerSecrets(join(dataDir, 'keys'), systemRandom, { create: true })
+  })
+
+  describe('that goes away', () => {
+    let site: TestSite
+    let proxy: Awaited<ReturnType<typeof openProxy>>
+    beforeAll(async () => {
+      site = await openTestSite(
+        async (db) => {
+          await db
+            .updateTable('department')
+            .set({ hotline: '0371-60000000' })
+            .where('id', '=', 'qu-daqiban')
+            .execute()
+        },
+        async (direct) => {
+          const url = new URL(direct)
+          proxy = await openProxy({ host: url.hostname, port: Number(url.port || 5432) })
+          url.host = `127.0.0.1:${proxy.port}`
+          return url.href
+        },
+      )
+    }, 240_000)
+    afterAll(async () => {
+      proxy.mend()
+      await site.close()
+      proxy.close()
+    })
+
+    const tip = () =>
+      fetch(`${site.url}/api/v1/tips`, {
+        method: 'POST',
+        headers: { 'idempotency-key': randomUUID(), 'content-type': 'application/json' },
+        body: JSON.stringify({ plain: plainTip() }),
+      })
+
+    it('leaves a page with the hotline and a problem document, and comes back by itself', SLOW, async () => {
+      expect((await fetch(`${site.url}/report/`)).status).toBe(200)
+      expect((await fetch(`${site.url}/measures/`)).status).toBe(200)
+      expect((await tip()).status).toBe(201)
+
+      // Cut while statements are on their way: what they answer is true, whichever it is.
+      const onTheWay = Array.from({ length: 30 }, tip)
+      await Promise.any(onTheWay)
+      proxy.cut()
+      const answers = (await Promise.all(onTheWay)).map(({ status }) => status)
+      expect(answers.filter((status) => status !== 201 && status !== 503)).toEqual([])
+      expect(answers).toContain(503)
+      // What a process knows of the data may be half a second old.
+      await expect.poll(async () => (await fetch(`${site.url}/report/`)).status).toBe(503)
+      for (const path of ['/report/', '/track/', '/cases/', '/lists/dust-blacklist/']) {
+        const page = await fetch(`${site.url}${path}`)
+        const html = await page.text()
+        expect([path, page.status]).toEqual([path, 503])
+        expect(page.headers.get('retry-after')).toBe('30')
+        expect(page.headers.get('cache-control')).toBe('no-store')
+        expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+        expect(html).toContain('0371-60000000')
+        expect(html).toContain('12345')
+      }
+      // A page that was read before is still there to read.
+      expect((await fetch(`${site.url}/measures/`)).status).toBe(200)
+      const refused = await tip()
+      expect(refused.status).toBe(503)
+      expect(refused.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
+      expect(await refused.json()).toMatchObject({ status: 503 })
+      expect((await fetch(`${site.url}/api/v1/cases?limit=7`)).headers.get('content-type')).toBe(
+        'application/problem+json; charset=utf-8',
+      )
+      expect((await fetch(`${site.url}/readyz`)).status).toBe(503)
+      expect((await fetch(`${site.url}/healthz`)).status).toBe(200)
+
+      proxy.mend()
+      await expect.poll(async () => (await fetch(`${site.url}/readyz`)).status, { timeout: 15_000 }).toBe(200)
+      expect((await fetch(`${site.url}/report/`)).status).toBe(200)
+      expect((await fetch(`${site.url}/cases/`)).status).toBe(200)
+      expect((await tip()).status).toBe(201)
+    })
+  })
+})
