@@ -5,7 +5,8 @@ export interface Intake {
   readonly perSecond: number
   readonly p50: number
   readonly p99: number
-  readonly failures: number
+  /** What went wrong, one line each. */
+  readonly failures: readonly string[]
   /** Case numbers that were given twice. */
   readonly duplicates: number
   readonly sent: number
@@ -44,7 +45,7 @@ export async function submit(
 ): Promise<Intake> {
   const latencies: number[] = []
   const caseNumbers: string[] = []
-  let failures = 0
+  const failures: string[] = []
   const startedAt = performance.now()
   await Promise.all(
     Array.from({ length: submitters }, async () => {
@@ -52,11 +53,11 @@ export async function submit(
         const sentAt = performance.now()
         try {
           const reply = await fetch(url, { ...request(photo), signal: AbortSignal.timeout(30_000) })
-          const { caseNo } = (await reply.json()) as { caseNo?: string }
-          if (reply.status === 201 && caseNo) caseNumbers.push(caseNo)
-          else failures += 1
-        } catch {
-          failures += 1
+          const text = await reply.text()
+          if (reply.status === 201) caseNumbers.push((JSON.parse(text) as { caseNo: string }).caseNo)
+          else failures.push(`${reply.status} ${text}`)
+        } catch (error) {
+          failures.push(`${String(error)}; ${String((error as Error).cause)}`)
         }
         latencies.push(performance.now() - sentAt)
       }

@@ -314,7 +314,8 @@ async function intake(site: Site, bare: string): Promise<void> {
         note(`${name} p50`, result.p50)
         note(`${name} p99`, result.p99)
         if (before !== null && after !== null) note(`${name} cpu`, (after - before) / result.sent)
-        failures.set(name, (failures.get(name) ?? 0) + result.failures + result.duplicates)
+        failures.set(name, (failures.get(name) ?? 0) + result.failures.length + result.duplicates)
+        for (const failure of result.failures) console.log(`${name}: ${failure}`)
         last.set(name, result)
       })
     }
