@@ -48,6 +48,8 @@ export interface NewTip {
 }
 
 const UNIQUE_VIOLATION = '23505'
+/** Where a case number that exists may be noticed first: the parts of one statement have no order. */
+const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'notice_pkey'])
 
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
@@ -119,7 +121,7 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
     return rows[0]?.stored === 1 ? 'stored' : 'repeated'
   } catch (error) {
     const { code, constraint } = error as { code?: string; constraint?: string }
-    if (code === UNIQUE_VIOLATION && constraint?.includes('case_no')) return 'number-taken'
+    if (code === UNIQUE_VIOLATION && CASE_NO_KEYS.has(constraint ?? '')) return 'number-taken'
     throw error
   }
 }

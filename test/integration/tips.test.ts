@@ -6,6 +6,7 @@ import type { Problem } from '../../src/api/problem.ts'
 import { PROBLEM_TEXTS } from '../../src/content/problems.ts'
 import { parseReceiptCode } from '../../src/domain/receipt.ts'
 import { MAX_DESCRIPTION, MAX_PLACE } from '../../src/domain/tip.ts'
+import { createServices } from '../../src/services/index.ts'
 import { cutConnection, openTestApp, plainTip, tipForm, type TestApp } from '../support/app.ts'
 import {
   emptyFile,
@@ -35,6 +36,19 @@ interface Filed {
 // A Monday in a year with a loaded calendar, so that the promised days are known.
 const NOW = new Date('2026-11-23T02:00:00Z')
 const MIB = 1024 * 1024
+/** A draft that is complete. */
+const PLAIN = {
+  category: 'boiler-coal',
+  area: '410102001',
+  answer: null,
+  accused: null,
+  when: 'now' as const,
+  urgency: 'normal' as const,
+  description: '锅炉冒黑烟。',
+  place: '',
+  callback: null,
+  checklist: [],
+}
 
 /** What filing writes, children first. */
 const WRITTEN = [
@@ -237,20 +251,8 @@ describe('the same request again', () => {
 
   it('from a draft committed 50 times at once is one case', async () => {
     const { cookie } = await app.services.drafts.start()
-    const plain = {
-      category: 'boiler-coal',
-      area: '410102001',
-      answer: null,
-      accused: null,
-      when: 'now' as const,
-      urgency: 'normal' as const,
-      description: '锅炉冒黑烟。',
-      place: '',
-      callback: null,
-      checklist: [],
-    }
     const filed = await Promise.all(
-      Array.from({ length: 50 }, () => app.services.drafts.commit(cookie, plain, '')),
+      Array.from({ length: 50 }, () => app.services.drafts.commit(cookie, PLAIN, '')),
     )
     expect(new Set(filed.map(({ caseNo, receiptCode }) => `${caseNo} ${receiptCode}`)).size).toBe(1)
     expect(await counts()).toMatchObject({ case_file: 1, tip: 1 })
@@ -264,6 +266,24 @@ describe('the same request again', () => {
       await expectNothingStored()
     },
   )
+})
+
+describe('a case number that exists', () => {
+  it('is drawn again, also by those who file at the same moment', async () => {
+    const drawn = Uint8Array.from([7, 7, 7, 7, 7])
+    let same = 6
+    const bytes = (length: number): Uint8Array => {
+      if (length !== drawn.length) return app.deps.random.bytes(length)
+      same -= 1
+      return same < 0 ? app.deps.random.bytes(length) : drawn
+    }
+    const { drafts } = createServices({ ...app.deps, random: { ...app.deps.random, bytes } })
+    const cookies = await Promise.all(Array.from({ length: 4 }, async () => (await drafts.start()).cookie))
+    const filed = await Promise.all(cookies.map((cookie) => drafts.commit(cookie, PLAIN, '')))
+    expect(same).toBeLessThan(0)
+    expect(new Set(filed.map(({ caseNo }) => caseNo)).size).toBe(4)
+    expect(await counts()).toMatchObject({ case_file: 4, tip: 4, public_case: 4, notice: 4 })
+  })
 })
 
 describe('bad input', () => {
