@@ -33,6 +33,7 @@ import {
 import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { PlanSnapshot } from '../plan-store.ts'
 import type { Deps } from '../ports.ts'
+import { remembered } from '../remembered.ts'
 import { kindOf } from './kind.ts'
 import { authorityName, shownData } from './words.ts'
 
@@ -61,13 +62,26 @@ export interface ListFacets {
 const EXPORT_BATCH = 1000
 
 /** What everybody sees of the lists. */
-export function createListReading({ db, clock, plan }: Pick<Deps, 'db' | 'clock' | 'plan'>) {
+export function createListReading({
+  db,
+  clock,
+  plan,
+  versions,
+}: Pick<Deps, 'db' | 'clock' | 'plan' | 'versions'>) {
   const today = (): Day => dayOf(clock.now())
+  const counts = remembered(versions, 'lists', (day) => countEntries(db, day))
+  const facets = remembered(versions, 'lists', async () => {
+    const found = new Map<string, { authorities: string[]; years: { first: number; last: number } | null }>()
+    for (const { id } of LIST_KINDS) {
+      found.set(id, { authorities: await entryAuthorities(db, id), years: await entryYears(db, id) })
+    }
+    return found
+  })
 
   return {
     /** Every published list with how many entries it has. */
     async kinds(): Promise<ListSummary[]> {
-      const counts = await countEntries(db, today())
+      const counted = await counts(today())
       return LIST_KINDS.map((kind) => ({
         id: kind.id,
         name: kind.name,
@@ -77,7 +91,7 @@ export function createListReading({ db, clock, plan }: Pick<Deps, 'db' | 'clock'
         term: kind.rules.term,
         consequences: [...kind.rules.consequences],
         columns: kind.columns.map(({ key, label }) => ({ key, label })),
-        ...(counts.get(kind.id) ?? { listed: 0, past: 0 }),
+        ...(counted.get(kind.id) ?? { listed: 0, past: 0 }),
       }))
     },
 
@@ -132,8 +146,7 @@ export function createListReading({ db, clock, plan }: Pick<Deps, 'db' | 'clock'
     /** Values that the filters of a list may take. */
     async facets(list: string): Promise<ListFacets> {
       kindOf(list)
-      const authorities = await entryAuthorities(db, list)
-      const years = await entryYears(db, list)
+      const { authorities = [], years = null } = (await facets(today())).get(list) ?? {}
       const snapshot = await plan.current()
       return {
         authorities: authorities.map((id) => ({ id, name: authorityName(snapshot, id) })),
