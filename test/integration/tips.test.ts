@@ -250,7 +250,9 @@ describe('the same request again', () => {
       checklist: [],
     }
     const filed = await Promise.all(
-      Array.from({ length: 50 }, () => app.services.drafts.commit(cookie, plain, '')),
+      Array.from({ length: 50 }, () =>
+        app.services.drafts.commit(cookie, plain, { trap: '', proof: '', client: null }),
+      ),
     )
     expect(new Set(filed.map(({ caseNo, receiptCode }) => `${caseNo} ${receiptCode}`)).size).toBe(1)
     expect(await counts()).toMatchObject({ case_file: 1, tip: 1 })
