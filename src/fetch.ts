@@ -30,6 +30,8 @@ interface DoorBindings {
 const runtime = await currentRuntime(process.env)
 const { services, config, clock, random } = runtime
 const https = config.publicUrl?.startsWith('https://') ?? false
+// Something else speaks TLS for us, so every connection comes from it and tells nobody apart.
+const isProxyUnknown = https && config.trustedProxy === null
 const thirdParty = config.turnstile?.url ?? null
 const cache = createPageCache()
 
@@ -141,7 +143,7 @@ app.use(async (c, next) => {
     'client',
     services.limits.keyOf(
       clientAddress(
-        c.env?.incoming?.socket.remoteAddress,
+        isProxyUnknown ? undefined : c.env?.incoming?.socket.remoteAddress,
         c.req.header('x-forwarded-for') ?? null,
         config.trustedProxy,
       ),
