@@ -34,9 +34,10 @@ export interface Difficulty {
 
 /**
  * The steps, by how many challenges this process gave out in ten minutes; the last that is reached counts. The first
- * takes 0.6 s on a laptop and about 4 s on a slow phone (measured: 0.75 ms a try in Node 24 on one 2.5 GHz core, five to
- * eight times that on phones), found while the check page is read. A district of 700,000 files some hundred tips a day;
- * 300 challenges in ten minutes are an event or an attack, and either way a few seconds more are bearable.
+ * takes 0.2 to 0.6 s on a computer (measured: 0.27 to 0.75 ms a try, in Node 24 on two server cores of different age) and
+ * some seconds on a slow phone (estimated at ten times that), while the check page is read; the server makes one in
+ * 0.6 ms and checks its answer in 0.1 ms. A district files some hundred tips a day: 300 challenges in ten minutes are an
+ * event or an attack, and either way a few seconds more are bearable.
  */
 export const DIFFICULTIES = [
   { from: 0, cost: 2000, maxCounter: 1500 },
