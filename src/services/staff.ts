@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Role } from '../domain/case.ts'
-import { DomainError } from '../domain/errors.ts'
+import { DomainError, RateLimitedError } from '../domain/errors.ts'
 import { buildRules, checkRules } from '../domain/routing.ts'
 import { storeRules } from '../db/plan.ts'
 import { MEMBER_KDF, type KdfParams } from '../sealing/member-keys.ts'
@@ -168,7 +168,8 @@ export function createStaff(deps: Deps): Staff {
       const given = hashOf(auth)
       const right = timingSafeEqual(given, found?.auth_hash ?? hashOf('nobody')) && found !== undefined
       if (found?.retry_after && found.retry_after > now && !right) {
-        throw new DomainError('rate-limited', '连续输错多次，请过半分钟再试。')
+        const seconds = Math.ceil((found.retry_after.getTime() - now.getTime()) / 1000)
+        throw new RateLimitedError('连续输错多次，请过半分钟再试。', seconds)
       }
       if (!found || !right) {
         if (found) {

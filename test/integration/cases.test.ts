@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
@@ -48,6 +49,8 @@ beforeEach(async () => {
     files: createMemoryFiles(() => now),
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
+    gate: createAltcha({ clock, secret }),
+    thirdPartyGate: null,
     plan: createPlanStore(db, versions),
     versions,
     demo: false,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createAltcha } from '../../src/adapters/altcha.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import { createApi } from '../../src/api/index.ts'
 import { openApiDocument, OPERATIONS } from '../../src/api/openapi.ts'
@@ -94,6 +95,8 @@ beforeAll(async () => {
     random: systemRandom,
     files: createMemoryFiles(),
     secrets: { lookup: secret(), form: secret(), salt: secret(), cookie: secret() },
+    gate: createAltcha({ clock, secret: secret() }),
+    thirdPartyGate: null,
     plan: createPlanStore(db, versions),
     versions,
     demo: false,
