@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import type { Role } from '../../src/domain/case.ts'
@@ -12,13 +12,13 @@ import type { ActRequest, NewNote, NewWrap } from '../../src/services/cases.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useTestDatabase } from '../support/database.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 /** A Wednesday; two working days later is Friday. */
 const MORNING = new Date('2026-11-25T02:00:00Z')
 
-let database: TestDatabase
+const database = useTestDatabase()
 let services: Services
 let now = MORNING
 let made = 0
@@ -29,14 +29,7 @@ const uuid = (): string => {
   return `00000000-0000-4000-8000-${made.toString().padStart(12, '0')}`
 }
 
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(async () => {
-  await database.close()
-})
 beforeEach(async () => {
-  await database.reset()
   now = MORNING
   const { db } = database
   const clock = { now: () => now }
