@@ -9,6 +9,8 @@ export type Db = Kysely<Database>
 export interface Connection {
   readonly db: Db
   readonly engine: 'pglite' | 'postgres'
+  /** Runs one statement, or several without values, as they are; answers the rows of all. For the queue of jobs. */
+  execute(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>
   close(): Promise<void>
 }
 
@@ -29,6 +31,13 @@ function kysely(pool: pg.Pool): Db {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
+function executor(pool: pg.Pool): Connection['execute'] {
+  return async (text, values = []) => {
+    const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, [...values])
+    return { rows: [result].flat().flatMap(({ rows }) => rows as unknown[]) }
+  }
+}
+
 /** Opens a PostgreSQL database (15 or newer). A connection that cannot be had within 2 s fails instead of hanging. */
 export function connectPostgres(url: string, max = 10): Connection {
   const pool = new pg.Pool({ connectionString: url, max, connectionTimeoutMillis: 2000, types })
@@ -37,7 +46,7 @@ export function connectPostgres(url: string, max = 10): Connection {
   // Nor must one that ends while it is in use: its query is rejected, the event would be thrown as well.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = kysely(pool)
-  return { db, engine: 'postgres', close: () => db.destroy() }
+  return { db, engine: 'postgres', execute: executor(pool), close: () => db.destroy() }
 }
 
 /**
@@ -59,6 +68,7 @@ export async function connectPglite(dataDir: string, image?: Blob): Promise<Conn
   return {
     db,
     engine: 'pglite',
+    execute: executor(pool),
     close: async () => {
       await db.destroy()
       await pglite.close()

@@ -288,6 +288,10 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   for (const story of DEMO_STORIES) await playStory(cast, story, today)
   await playHandOver(cast, today)
   await fillLists(cast, today)
+  // What came and what is late lies in the outbox from the first minute; a district writes it as the days go by.
+  now = real.clock.now()
+  await services.notices.collectArrivals()
+  await services.notices.collectDue()
   real.versions.expire()
   const lines = logins.map(
     ({ username, displayName, roles, passphrase }) =>

@@ -3,6 +3,7 @@ import { createDrafts, type Drafts } from './drafts.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { Deps } from './ports.ts'
@@ -29,6 +30,7 @@ export interface Services {
   readonly staff: Staff
   readonly keys: Keys
   readonly readiness: Readiness
+  readonly notices: Notices
   readonly upkeep: Upkeep
 }
 
@@ -53,6 +55,7 @@ export function createServices(deps: Deps): Services {
     staff: createStaff(deps),
     keys,
     readiness,
+    notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, drafts),
   }
 }

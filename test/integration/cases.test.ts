@@ -12,6 +12,7 @@ import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { quiet } from '../support/notices.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 /** A Wednesday; two working days later is Friday. */
@@ -50,6 +51,7 @@ beforeEach(async () => {
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
     plan: createPlanStore(db, versions),
     versions,
+    ...quiet,
     demo: false,
   })
   await services.keys.init()

@@ -24,6 +24,7 @@ import type { Deps } from '../../src/services/ports.ts'
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
+import { quiet } from './notices.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
 
@@ -51,7 +52,12 @@ export interface TestApp {
 
 /** The API over a database of its own, with real keys, a real photo decoder and files in memory. */
 export async function openTestApp(
-  options: { readonly now?: () => Date; readonly files?: FileStore } = {},
+  options: {
+    readonly now?: () => Date
+    readonly files?: FileStore
+    /** What the services use for jobs and mail, over the same database. */
+    readonly notices?: (database: TestDatabase) => Pick<Deps, 'jobs' | 'mailer' | 'site'>
+  } = {},
 ): Promise<TestApp> {
   const database = await openTestDatabase()
   const { db } = database
@@ -73,6 +79,7 @@ export async function openTestApp(
     },
     plan: createPlanStore(db, versions),
     versions,
+    ...(options.notices?.(database) ?? quiet),
     demo: false,
   }
   const services = createServices(deps)
