@@ -34,6 +34,8 @@ const ZONE = 'Asia/Shanghai'
 const DRAIN_MS = 2_000
 const RETRY_MS = 15_000
 const MAILS_AT_ONCE = 5
+/** A provider that has not answered by then does not answer. */
+const MAIL_MS = 30_000
 const HOUR = 3600
 
 // A job that waits is never thrown away: a year is the most that can be said.
@@ -44,8 +46,8 @@ const QUEUES: readonly (QueueOptions & { name: string; policy?: QueuePolicy; dea
     ...KEPT,
     name: MAIL,
     deadLetter: DEAD_MAIL,
-    // Longer than a mailer may take: nobody else begins while one still waits for its provider.
-    expireInSeconds: 120,
+    // Longer than a mail may take: nobody else begins while one still waits for its provider.
+    expireInSeconds: (4 * MAIL_MS) / 1000,
     retryLimit: MAIL_TRIES - 1,
     retryDelay: 60,
     retryBackoff: true,
@@ -57,6 +59,8 @@ const QUEUES: readonly (QueueOptions & { name: string; policy?: QueuePolicy; dea
     // One at a time, and one more at most that waits.
     policy: 'stately',
     expireInSeconds: HOUR,
+    // Of a process that was killed the job is taken over, long before its hour is up.
+    heartbeatSeconds: 60,
     retryLimit: 3,
     retryDelay: 30,
   })),
@@ -141,7 +145,8 @@ export function createJobQueue(
     await boss.work(MAIL, { ...often, perJobResults: true }, (jobs) =>
       Promise.all(
         jobs.map(async ({ id, data, signal }): Promise<JobResult> => {
-          const failed = await attempt(MAIL, () => handlers.mail((data as MailJob).id, signal))
+          const patience = AbortSignal.any([signal, AbortSignal.timeout(MAIL_MS)])
+          const failed = await attempt(MAIL, () => handlers.mail((data as MailJob).id, patience))
           return failed === null ? { id, status: 'completed' } : { id, status: 'failed', output: { failed } }
         }),
       ),

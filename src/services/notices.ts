@@ -85,8 +85,6 @@ export interface Notices {
 
 const PAGE = 50
 const BATCH = 1000
-/** A provider that does not answer by then has not answered. */
-const SEND_MS = 30_000
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const ROUTE = '/staff/notices/'
 
@@ -218,7 +216,7 @@ export function createNotices(deps: Deps): Notices {
       const { to, key, ...words } = compose(await plan.current(), row)
       if (to === null) return settle(mailId, { state: 'dead', fault: 'no-mailbox' })
       try {
-        await mailer.send({ to, key, ...words }, AbortSignal.any([signal, AbortSignal.timeout(SEND_MS)]))
+        await mailer.send({ to, key, ...words }, signal)
       } catch (error) {
         const { code, final } = error instanceof MailError ? error : new MailError('interrupted')
         await settle(mailId, { fault: code, message_key: key, ...(final ? { state: 'dead' } : {}) })

@@ -135,6 +135,23 @@ describe('the queue of jobs', () => {
     await expect.poll(async () => (await jobs('due')).map(({ state }) => state), SOON).toEqual(['completed'])
   })
 
+  it('takes over what a killed process held', async () => {
+    const { queue, work } = aProcess(bySmtp())
+    await queue.send('arrivals')
+    await app.database
+      .execute(`update pgboss.job set state = 'active', started_on = now() - interval '3 minutes',
+      heartbeat_on = now() - interval '3 minutes' where name = 'arrivals'`)
+    await work()
+    const keeper = await createBoss(app.database, { schedule: false })
+    await keeper.start()
+    await app.database.execute('update pgboss.queue set monitor_on = null')
+    await keeper.supervise('arrivals')
+    await keeper.stop({ close: false })
+    await app.database.execute(`update pgboss.job set start_after = now() where state = 'retry'`)
+    await expect.poll(async () => (await jobs('arrivals'))[0]?.state, SOON).toBe('completed')
+    expect((await jobs('arrivals'))[0]?.retry_count).toBe(1)
+  })
+
   it('takes a mail with the transaction that makes it, and none without', async () => {
     await fileTip()
     const { queue, services } = aProcess(bySmtp())
