@@ -5,6 +5,7 @@ import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { Deps } from './ports.ts'
@@ -33,6 +34,7 @@ export interface Services {
   readonly staff: Staff
   readonly keys: Keys
   readonly readiness: Readiness
+  readonly notices: Notices
   readonly upkeep: Upkeep
 }
 
@@ -61,6 +63,7 @@ export function createServices(deps: Deps): Services {
     staff: createStaff(deps),
     keys,
     readiness,
+    notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, drafts),
   }
 }

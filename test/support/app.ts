@@ -25,6 +25,7 @@ import type { Clock, Deps, ProofOfWork, ThirdPartyGate } from '../../src/service
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
+import { quiet } from './notices.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
 
@@ -60,6 +61,8 @@ export async function openTestApp(
     readonly gate?: (deps: { readonly clock: Clock; readonly secret: Uint8Array }) => ProofOfWork
     /** Whose request it is, as the front door would tell; nobody's unless told. */
     readonly client?: (request: Request) => string | null
+    /** What the services use for jobs and mail, over the same database. */
+    readonly notices?: (database: TestDatabase) => Pick<Deps, 'jobs' | 'mailer' | 'site'>
   } = {},
 ): Promise<TestApp> {
   const database = await openTestDatabase()
@@ -85,6 +88,7 @@ export async function openTestApp(
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
     versions,
+    ...(options.notices?.(database) ?? quiet),
     demo: false,
   }
   const services = createServices(deps)
