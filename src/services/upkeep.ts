@@ -2,10 +2,11 @@ import { addDays, dayOf, startOfDay } from '../domain/day.ts'
 import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
+import type { Rewards } from './rewards.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
-  /** Ends pauses and dispute windows, forgets stale drafts, old replies and blobs that no row names. */
+  /** Ends pauses, dispute and collection windows, forgets stale drafts, old replies and blobs that no row names. */
   run(): Promise<void>
 }
 
@@ -14,7 +15,7 @@ const FILING_DAYS = 7
 /** A blob without a row this old was left by a crash; younger ones may belong to a filing under way. */
 const ORPHAN_DAYS = 7
 
-export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
+export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts: Drafts): Upkeep {
   const { db, clock, files } = deps
 
   async function isNamed(key: string): Promise<boolean> {
@@ -33,6 +34,7 @@ export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
     async run() {
       const today = dayOf(clock.now())
       await cases.tick()
+      await rewards.tick()
       await drafts.purge(addDays(today, -1))
       await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()
       const oldest = startOfDay(addDays(today, -ORPHAN_DAYS))
