@@ -143,6 +143,7 @@ app.use(async (c, next) => {
     now: clock.now().getTime(),
     staff: c.get('staff'),
     demoLogins: runtime.demoLogins,
+    demoReceipt: runtime.demoReceipt,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.

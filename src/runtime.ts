@@ -9,7 +9,7 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 import { connectPglite, connectPostgres, type Connection } from './db/connect.ts'
 import { ensurePlan } from './db/ensure-plan.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, loadDemo, type DemoLogin } from './demo/load.ts'
+import { demoLogins, demoReceipt, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { createPlanStore } from './services/plan-store.ts'
 import type { Clock, Deps, Random } from './services/ports.ts'
@@ -26,6 +26,8 @@ export interface Runtime {
   readonly engine: Connection['engine']
   /** Accounts the sign-in page offers; none but in a demonstration. */
   readonly demoLogins: readonly DemoLogin[]
+  /** The receipt code that `/track/` offers in a demonstration. */
+  readonly demoReceipt: string | null
   /** Does what nobody does by hand (see services/upkeep.ts), at once and then every ten minutes, until `close()`. */
   keepUp(): void
   close(): Promise<void>
@@ -104,6 +106,7 @@ export async function createRuntime(
       log,
       engine: connection.engine,
       demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
+      demoReceipt: config.demo ? await demoReceipt(config.dataDir) : null,
       keepUp() {
         const run = (): void => {
           // One after the other: a run may outlast the interval.

@@ -247,11 +247,7 @@ function conditions(facts: RewardFacts, schedule: RewardSchedule | null): Reward
       : '查实情况不是“属实”或“部分属实”。',
   )
   const listed = schedule.terms.fixedFen[facts.category] !== undefined
-  say(
-    'category',
-    listed,
-    listed ? `“${facts.categoryName}”在奖励范围内。` : `“${facts.categoryName}”不在奖励范围内。`,
-  )
+  say('category', listed, `${listed ? '类别在奖励范围内' : '类别不在奖励范围内'}：${facts.categoryName}。`)
   const { findings } = facts
   if (!findings) return lines
   say(
@@ -291,7 +287,7 @@ function amounts(facts: RewardFacts, findings: Findings, terms: RewardTerms): Re
     lines.push({ kind: 'amount', rule, amountFen, text })
   }
   const fixed = terms.fixedFen[facts.category] ?? 0
-  say('fixed', fixed, `“${facts.categoryName}”定额${yuanText(fixed)}。`)
+  say('fixed', fixed, `定额${yuanText(fixed)}：${facts.categoryName}。`)
   const penalty = penaltyAmount(findings.penalty, terms)
   if (penalty.amountFen > fixed)
     say(

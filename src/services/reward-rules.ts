@@ -1,3 +1,4 @@
+import { EXAMPLE_SOURCES, EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
 import {
   confirmedSchedules,
   currentSetting,
@@ -63,6 +64,8 @@ export interface RewardRules {
    *   when its first day has passed
    */
   decide(reader: Reader, kind: 'schedule' | 'setting', id: string, confirm: boolean): Promise<void>
+  /** What the form of a first schedule begins from, and where its figures come from. */
+  example(): { readonly terms: RewardTerms; readonly sources: readonly string[] }
   /** Makes the year's appropriation what the schedule in force says. Inside a transaction; answers whether it wrote. */
   appropriate(tx: Tx, today: Day): Promise<boolean>
 }
@@ -152,6 +155,7 @@ export function createRewardRules(deps: Deps): RewardRules {
     schedules: () => confirmedSchedules(db),
     setting: () => currentSetting(db),
     appropriate,
+    example: () => ({ terms: EXAMPLE_TERMS, sources: EXAMPLE_SOURCES }),
 
     async proposals(reader) {
       allow(reader, READERS, '查看奖励标准的提议')
