@@ -48,9 +48,10 @@ const UP = [
     check ((status = 'confirmed') = (version is not null)),
     constraint reward_setting_two_people check (decided_by is null or decided_by <> proposed_by)
   )`,
-  // Drawn once for a case: sending an assessment back does not draw again.
+  // Drawn once for a case, with the share that held then: sending an assessment back does not draw again.
   `create table reward_inspection (
     case_id uuid primary key references case_file,
+    per_mille integer not null check (per_mille between 0 and 1000),
     selected boolean not null,
     drawn_day date not null,
     result text check (result in ('confirmed','refuted')),

@@ -7,6 +7,7 @@ import type {
   RewardLine,
   RewardStatus,
   RewardTerms,
+  SendBackReason,
   TipArrival,
 } from '../domain/reward.ts'
 import type { Tx } from './cases.ts'
@@ -53,6 +54,8 @@ export interface RewardRow {
   readonly publishedDay: Day | null
   readonly workedBy: readonly string[]
   readonly concludedBy: string | null
+  /** The share of cases that was inspected when this one was drawn for; 0: there was no guard. */
+  readonly drawnPerMille: number
   readonly selected: boolean
   readonly inspection: InspectionResult | null
 }
@@ -102,6 +105,7 @@ function joined(db: Db | Tx) {
       'case_file.published_day as publishedDay',
       'case_file.worked_by as workedBy',
       'case_file.concluded_by as concludedBy',
+      sql<number>`coalesce(reward_inspection.per_mille, 0)`.as('drawnPerMille'),
       sql<boolean>`coalesce(reward_inspection.selected, false)`.as('selected'),
       'reward_inspection.result as inspection',
     ])
@@ -147,6 +151,42 @@ export async function rewardsIn(
     .orderBy('reward.id')
     .limit(limit)
     .execute()
+}
+
+/** Drawn and not looked at again yet, the longest waiting first; of one department, or (null) of all. */
+export async function rewardsToInspect(
+  db: Db,
+  department: string | null,
+  limit: number,
+): Promise<RewardRow[]> {
+  return joined(db)
+    .where('reward.status', '=', 'proposed')
+    .where('reward_inspection.selected', '=', true)
+    .where('reward_inspection.result', 'is', null)
+    .$if(department !== null, (query) => query.where('case_file.holder_id', '=', department ?? ''))
+    .orderBy('reward.proposed_day')
+    .orderBy('reward.id')
+    .limit(limit)
+    .execute()
+}
+
+/** Why the latest assessment of a case was sent back; null when none was. */
+export async function lastSentBack(
+  db: Db | Tx,
+  caseId: string,
+): Promise<{ readonly reason: SendBackReason; readonly day: Day } | null> {
+  const row = await db
+    .selectFrom('reward')
+    .select(['send_back_reason', 'decided_day'])
+    .where('case_id', '=', caseId)
+    .where('status', '=', 'sent-back')
+    .orderBy('decided_day', 'desc')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.send_back_reason && row.decided_day
+    ? { reason: row.send_back_reason, day: row.decided_day }
+    : null
 }
 
 /** All that are approved and neither paid nor lapsed: what can lapse, and what a review can undo. */
@@ -204,11 +244,15 @@ export async function updateReward(tx: Tx, id: string, changes: Updateable<Rewar
   await tx.updateTable('reward').set(changes).where('id', '=', id).execute()
 }
 
-/** Draws for a case unless it was drawn for before. */
-export async function drawInspection(tx: Tx, caseId: string, selected: boolean, day: Day): Promise<void> {
+/** Stores the draw for a case unless it was drawn for before. */
+export async function storeDraw(
+  tx: Tx,
+  caseId: string,
+  draw: { readonly perMille: number; readonly selected: boolean; readonly day: Day },
+): Promise<void> {
   await tx
     .insertInto('reward_inspection')
-    .values({ case_id: caseId, selected, drawn_day: day })
+    .values({ case_id: caseId, per_mille: draw.perMille, selected: draw.selected, drawn_day: draw.day })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }

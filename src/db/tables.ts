@@ -393,6 +393,8 @@ export interface RewardSettingTable {
 
 export interface RewardInspectionTable {
   case_id: string
+  /** The share that held at the draw. */
+  per_mille: number
   selected: boolean
   drawn_day: Day
   result: InspectionResult | null

@@ -29,12 +29,12 @@ interface RewardStory {
 }
 
 const DUST: RewardStory = {
-  category: 'construction-dust',
-  answer: 'building',
+  category: 'demolition-dust',
+  answer: 'demolition',
   area: '410102011',
-  description: '（演示）工地土方没有盖，风一吹全是土。',
+  description: '（演示）拆迁工地没有洒水，渣土没有盖，风一吹全是土。',
   outcome: 'substantiated',
-  statement: '经查，部分裸土没有覆盖。已责令当日覆盖并处罚款，复查合格。',
+  statement: '经查，拆除作业没有洒水，部分渣土没有覆盖。已责令当日整改并处罚款，复查合格。',
   penalty: { kind: 'fine', fineFen: 3_000_000 },
 }
 const EMISSION: RewardStory = {

@@ -12,16 +12,18 @@ import { isTaken } from '../db/reward-rules.ts'
 import {
   assessableCases,
   decisionNoOf,
-  drawInspection,
   findReward,
   findRewardByCode,
   findRewardByVoucher,
   insertReward,
+  lastSentBack,
   lockReward,
   openRewards,
   rewardOfCase,
   rewardOfTip,
   rewardsIn,
+  rewardsToInspect,
+  storeDraw,
   storeInspection,
   tipArrivals,
   updateReward,
@@ -112,6 +114,8 @@ export interface AssessmentView extends Assessment {
   readonly schedule: RewardSchedule | null
   /** The reward that this case already has, in any state but sent back and released. */
   readonly rewardId: string | null
+  /** How the assessment before this one ended. */
+  readonly sentBack: { readonly reason: SendBackReason; readonly day: Day } | null
 }
 
 export interface RewardSummary {
@@ -138,7 +142,7 @@ export interface RewardView extends RewardSummary {
   readonly decidedDay: Day | null
   readonly sendBackReason: SendBackReason | null
   readonly lastDay: Day | null
-  readonly claimedDay: Day | null
+  /** Null for officers, as the two below. */
   readonly paidBy: string | null
   readonly paidDay: Day | null
   readonly voucherNo: string | null
@@ -285,6 +289,9 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
     throw new DomainError(code, message, field === undefined ? [] : [{ field, message }])
   }
 
+  /** Whether this reward can be collected without a name: now allowed, and its case could have been drawn. */
+  const isAnonymous = (row: RewardRow, allowed: boolean): boolean => allowed && row.drawnPerMille > 0
+
   /** Somebody of this role may see what was proposed for the case; finance pays codes, not cases. */
   function mayRead(row: RewardRow, reader: Reader): boolean {
     const found = { holder_id: row.holder, state: row.caseState, accused_department_id: row.accused }
@@ -396,6 +403,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       tipCount: tips.length,
       schedule,
       rewardId: (await rewardOfCase(source, row.id))?.id ?? null,
+      sentBack: await lastSentBack(source, row.id),
       tipId: first.id,
     }
   }
@@ -456,7 +464,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
         amountFen: reward.amountFen,
         lastDay: lastDayOf(reward, snapshot.calendar),
         paidDay: reward.paidDay,
-        identityNeeded: !anonymous,
+        identityNeeded: !isAnonymous(reward, anonymous),
       }
       // Money that was paid or forfeited stays so, whatever becomes of the case.
       if (known && (reward.status === 'paid' || reward.status === 'lapsed'))
@@ -510,7 +518,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
           code: formatCollectionCode(code),
           amountFen: row.amountFen,
           lastDay: lastDayOf(row, calendar),
-          identityNeeded: !anonymous,
+          identityNeeded: !isAnonymous(row, anonymous),
         }
       })
     },
@@ -522,14 +530,16 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       const [begun] = await rules.schedules()
       const toAssess =
         officer && begun ? await assessableCases(db, reader.departmentId, begun.validFrom, WAITING_LIMIT) : []
-      const proposed = officer || approver ? await rewardsIn(db, ['proposed'], WAITING_LIMIT) : []
+      const proposed = approver ? await rewardsIn(db, ['proposed'], WAITING_LIMIT) : []
+      const supervises = reader.departmentId === SUPERVISION_DEPARTMENT
+      const drawn = officer
+        ? await rewardsToInspect(db, supervises ? null : reader.departmentId, WAITING_LIMIT)
+        : []
       const unsettled = approver ? (await openRewards(db)).filter((row) => !caseStands(row)) : []
       const view = (row: RewardRow) => summary(row, reader)
       return {
         toAssess,
-        toInspect: proposed
-          .filter((row) => isInspector(row, reader) && inspectionOf(row) === 'waiting')
-          .map(view),
+        toInspect: drawn.filter((row) => isInspector(row, reader)).map(view),
         toDecide: proposed.filter((row) => mayDecide(row, reader)).map(view),
         unsettled: unsettled.filter((row) => mayDecide(row, reader)).map(view),
       }
@@ -584,7 +594,12 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
             proposedBy: reader.memberId,
             proposedDay: today(),
           })
-          if (found.eligible) await drawInspection(tx, row.id, draws(inspectPerMille), today())
+          if (found.eligible)
+            await storeDraw(tx, row.id, {
+              perMille: inspectPerMille,
+              selected: draws(inspectPerMille),
+              day: today(),
+            })
           await audit(tx, reader, 'officer', 'reward.propose', id)
         })
       } catch (error) {
@@ -610,6 +625,8 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       }
       if (isInspector(row, reader) && row.status === 'proposed' && inspectionOf(row) === 'waiting')
         may.inspect = null
+      // When the reporter came to collect is nothing for whoever knows the street.
+      const collection = reader.roles.some((role) => role === 'approver' || role === 'auditor')
       return {
         ...summary(row, reader),
         outcome: row.outcome,
@@ -619,10 +636,9 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
         decidedDay: row.decidedDay,
         sendBackReason: row.sendBackReason,
         lastDay: ['approved', 'claimed'].includes(row.status) ? at.lastDay : null,
-        claimedDay: row.claimedDay,
-        paidBy: row.payerName,
-        paidDay: row.paidDay,
-        voucherNo: row.voucherNo,
+        paidBy: collection ? row.payerName : null,
+        paidDay: collection ? row.paidDay : null,
+        voucherNo: collection ? row.voucherNo : null,
         releaseReason: row.releaseReason,
         may,
       }
@@ -725,14 +741,14 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       // Whether an identity was seen is asked with the payment.
       const at = situation(row, calendar, {
         member: reader.memberId,
-        anonymousAllowed: anonymous,
+        anonymousAllowed: isAnonymous(row, anonymous),
         identityChecked: true,
       })
       return {
         amountFen: row.amountFen,
         department: row.department,
         lastDay: at.lastDay,
-        identityNeeded: !anonymous,
+        identityNeeded: !at.anonymousAllowed,
         refusal: rewardRefusal('pay', at)?.message ?? null,
       }
     },
@@ -759,7 +775,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
             'pay',
             situation(row, calendar, {
               member: reader.memberId,
-              anonymousAllowed: anonymous,
+              anonymousAllowed: isAnonymous(row, anonymous),
               identityChecked: payment.identityChecked,
             }),
           )

@@ -140,7 +140,7 @@ test('a tip-off earns a reward: proposed, approved, claimed, paid, and summed up
     return { first, second }
   })
 
-  const before = await (await citizen.request.get('/api/v1/rewards/ledger')).json()
+  const before: unknown = await (await citizen.request.get('/api/v1/rewards/ledger')).json()
   await test.step('the desk pays against the code, once, and never sees the case', async () => {
     const finance = await staff(browser, 'caiwu-1')
     await finance.goto('/staff/rewards/desk/')

@@ -463,6 +463,10 @@ describe('an assessment', () => {
       sendBackReason: 'amount',
       may: {},
     })
+    expect((await services.rewards.assessment(crew.officer, tip.caseNo, null)).sentBack).toEqual({
+      reason: 'amount',
+      day: '2026-11-25',
+    })
     await services.rewards.propose(crew.officer, tip.caseNo, {
       ...FOUND,
       penalty: { kind: 'fine', fineFen: 3_000_000 },
@@ -702,17 +706,38 @@ describe('a payment', () => {
     await expect(services.rewards.pay(crew.finance, { ...payment, voucherNo: '' })).rejects.toMatchObject({
       fields: [{ field: 'voucher' }],
     })
+    // Its case could not have been drawn for an inspection: the setting comes too late for it.
     await aSetting(crew, true, 1)
-    await services.rewards.pay(crew.finance, payment)
-    const row = await database.db.selectFrom('reward').selectAll().executeTakeFirstOrThrow()
+    await expect(services.rewards.pay(crew.finance, payment)).rejects.toMatchObject({ code: 'invalid-input' })
+    const guarded = await anApproved(crew)
+    const second = await services.rewards.claim(guarded.tipId, uuid(), false)
+    expect(second.identityNeeded).toBe(false)
+    await services.rewards.pay(crew.finance, { ...payment, code: second.code })
+    const row = await database.db
+      .selectFrom('reward')
+      .selectAll()
+      .where('id', '=', guarded.rewardId)
+      .executeTakeFirstOrThrow()
     expect([row.status, row.anonymous, row.voucher_no, row.paid_day]).toEqual([
       'paid',
       true,
       '凭证1号',
       '2026-11-25',
     ])
-    expect(await balances()).toMatchObject({ committed: 0, paid: AMOUNT })
-    expect((await services.rewards.ofTip(tip.tipId)).stage).toBe('paid')
+    expect(await balances()).toMatchObject({ committed: AMOUNT, paid: AMOUNT })
+    expect((await services.rewards.ofTip(guarded.tipId)).stage).toBe('paid')
+  })
+
+  it('shows its day and number to those who check, not to the officers', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId } = await aPaid(crew, '凭证1号')
+    const seen = async (reader: Reader) => {
+      const { status, paidDay, voucherNo } = await services.rewards.detail(reader, rewardId)
+      return [status, paidDay, voucherNo]
+    }
+    expect(await seen(crew.officer)).toEqual(['paid', null, null])
+    expect(await seen(crew.auditor)).toEqual(['paid', '2026-11-25', '凭证1号'])
   })
 
   it('takes three people, by the database too', async () => {
