@@ -10,6 +10,8 @@ declare namespace App {
     demoLogins: readonly import('./demo/load.ts').DemoLogin[]
     /** For the rate limits. */
     client: import('./services/limits.ts').ClientKey
+    /** The receipt code that `/track/` offers in a demonstration. */
+    demoReceipt: string | null
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

@@ -175,6 +175,7 @@ app.use(async (c, next) => {
     staff: c.get('staff'),
     client: c.get('client'),
     demoLogins: runtime.demoLogins,
+    demoReceipt: runtime.demoReceipt,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.

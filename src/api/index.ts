@@ -7,6 +7,7 @@ import { createOpenApi } from './openapi.ts'
 import { problemResponse } from './problem.ts'
 import { createReadingApi } from './reading.ts'
 import { createReceiptsApi } from './receipts.ts'
+import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
 import { createTipsApi } from './tips.ts'
@@ -19,6 +20,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/challenges', createChallengesApi(runtime))
   api.route('/tips', createTipsApi(runtime))
   api.route('/receipts', createReceiptsApi(runtime))
+  api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
 

@@ -24,6 +24,7 @@ import {
   receiptOpen,
   routingQuery,
 } from '../schemas/api.ts'
+import { claimBody, claimedReply, paidGroupReply, rewardsReply } from '../schemas/reward.ts'
 import type { JsonSchema } from '../schemas/json-schema.ts'
 import { entryFilterSchema, entrySummarySchema, entryViewSchema, listSummarySchema } from '../schemas/list.ts'
 import { gateProof, tipPlain } from '../schemas/tip.ts'
@@ -120,6 +121,22 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/rewards',
+    summary: '举报奖励的标准和合计',
+    description:
+      '合计由 GET /rewards/ledger 的各行相加得到，谁都可以核对。当月的不计入；哪件举报得了奖，任何时候都不公开。',
+    reply: rewardsReply,
+  },
+  {
+    method: 'get',
+    path: '/rewards/ledger',
+    summary: '已发放奖励的公开账目',
+    description:
+      '每一行至少 5 笔：笔数太少的部门合并，太少的月份并入以后的月份。各行互不重叠，公布以后不再改变。',
+    reply: pageOf(paidGroupReply),
+  },
+  {
+    method: 'get',
     path: '/challenges',
     summary: '提交以前的验证题（ALTCHA v2）',
     description:
@@ -192,6 +209,18 @@ export const OPERATIONS: readonly Operation[] = [
     cookie: true,
     reply: disputedReply,
     refusals: ['not-found', 'case-transition'],
+  },
+  {
+    method: 'post',
+    path: '/receipts/current/claim',
+    summary: '领取奖励：得到一次性的领取码',
+    description:
+      '领取码只在这个回答里给一次，本站只存它的校验值。没有记下的，再请求一次并把 again 设为 true，旧的随即作废。',
+    cookie: true,
+    body: claimBody,
+    reply: claimedReply,
+    refusals: ['not-found', 'reward-transition'],
+    example: { body: { again: false } },
   },
   {
     method: 'post',

@@ -13,6 +13,8 @@ export const PROBLEM_CODES = [
   'unsupported-media',
   'photo-rejected',
   'case-transition',
+  'reward-transition',
+  'budget-exceeded',
   'stale-version',
   'two-people',
   'idempotency-conflict',

@@ -12,7 +12,7 @@ export interface Reader {
 }
 
 /** The department must never see this case: it is the one complained of, or the dispatcher's (D§6). */
-function isExcluded(found: Pick<CaseRow, 'accused_department_id'>, departmentId: string): boolean {
+export function isExcluded(found: Pick<CaseRow, 'accused_department_id'>, departmentId: string): boolean {
   return (
     found.accused_department_id !== null &&
     (departmentId === found.accused_department_id || departmentId === DISPATCHER_DEPARTMENT)

@@ -12,6 +12,8 @@ import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRewardRules, type RewardRules } from './reward-rules.ts'
+import { createRewards, type Rewards } from './rewards.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -31,6 +33,8 @@ export interface Services {
   readonly drafts: Drafts
   readonly receipts: Receipts
   readonly cases: Cases
+  readonly rewardRules: RewardRules
+  readonly rewards: Rewards
   readonly staff: Staff
   readonly keys: Keys
   readonly readiness: Readiness
@@ -47,6 +51,8 @@ export function createServices(deps: Deps): Services {
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
   const cases = createCases(deps, keys)
+  const rewardRules = createRewardRules(deps)
+  const rewards = createRewards(deps, rewardRules)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -58,12 +64,14 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases),
+    receipts: createReceipts(deps, cases, rewards),
     cases,
+    rewardRules,
+    rewards,
     staff: createStaff(deps),
     keys,
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts),
   }
 }

@@ -2,10 +2,14 @@ import { addDays, dayOf, startOfDay } from '../domain/day.ts'
 import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
+import type { Rewards } from './rewards.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
-  /** Ends pauses and dispute windows, forgets stale drafts, old replies, sent mails, spent proofs and blobs that no row names. */
+  /**
+   * Ends pauses, dispute and collection windows, forgets stale drafts, old replies, sent mails, spent proofs and blobs
+   * that no row names.
+   */
   run(): Promise<void>
 }
 
@@ -16,7 +20,7 @@ const MAIL_DAYS = 90
 /** A blob without a row this old was left by a crash; younger ones may belong to a filing under way. */
 const ORPHAN_DAYS = 7
 
-export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
+export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts: Drafts): Upkeep {
   const { db, clock, files } = deps
 
   async function isNamed(key: string): Promise<boolean> {
@@ -35,6 +39,7 @@ export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
     async run() {
       const today = dayOf(clock.now())
       await cases.tick()
+      await rewards.tick()
       await drafts.purge(addDays(today, -1))
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()

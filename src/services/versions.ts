@@ -4,7 +4,7 @@ import type { Database } from '../db/tables.ts'
 import type { Clock } from './ports.ts'
 
 /** Which part of the published data changed. */
-export type Scope = 'plan' | 'cases' | 'lists'
+export type Scope = 'plan' | 'cases' | 'lists' | 'rewards'
 
 /** Says whether anything rendered earlier still holds. */
 export interface DataVersions {

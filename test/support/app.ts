@@ -102,6 +102,7 @@ export async function openTestApp(
     log: createLog(),
     engine: database.engine,
     demoLogins: [],
+    demoReceipt: null,
     keepUp: () => {},
     close: () => Promise.resolve(),
   }
