@@ -1,10 +1,12 @@
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Database } from './tables.ts'
 
 export type Db = Kysely<Database>
+/** One that is under way, as `db.transaction()` hands it over. */
+export type Tx = Transaction<Database>
 
 export interface Connection {
   readonly db: Db

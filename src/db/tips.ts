@@ -1,10 +1,9 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Day } from '../domain/day.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { CaseNoteTable, PublicCaseTable, TipPartTable, TipTable, TipWrapTable } from './tables.ts'
 
-export type PublicCaseRow = Insertable<PublicCaseTable>
+export type NewPublicCase = Insertable<PublicCaseTable>
 
 /** Everything one filing writes. */
 export interface NewTip {
@@ -44,7 +43,7 @@ export interface NewTip {
   }[]
   readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
   /** The ledger's row, invisible until its day. */
-  readonly ledger: PublicCaseRow
+  readonly ledger: NewPublicCase
   readonly draftId: string | null
   /** A proof of the bot gate that this filing uses up, by hash and last day. */
   readonly spend: { readonly hash: Buffer; readonly day: Day } | null

@@ -1,5 +1,6 @@
-import { findCase, type CaseRow, type QueueScope } from '../db/cases.ts'
+import { findCase, type CaseRow } from '../db/cases.ts'
 import type { Db } from '../db/connect.ts'
+import type { QueueScope } from '../db/queue.ts'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
