@@ -8,8 +8,7 @@ import {
   type Posting,
   type RewardAccount,
 } from '../domain/reward-ledger.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 
 /** An entry about to be written; the database refuses one that does not balance or exceeds the budget. */
 export interface NewEntry {

@@ -1,8 +1,7 @@
 import { sql, type Selectable } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import type { RewardSchedule, RewardTerms } from '../domain/reward.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { RewardScheduleTable } from './tables.ts'
 
 /** Who proposed and who decided, in names; shared by schedules and settings. */

@@ -10,8 +10,7 @@ import type {
   SendBackReason,
   TipArrival,
 } from '../domain/reward.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { RewardTable } from './tables.ts'
 
 /** After these the case may be assessed again. */

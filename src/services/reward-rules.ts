@@ -14,7 +14,7 @@ import {
   type SettingProposal,
 } from '../db/reward-rules.ts'
 import { balances, insertEntry, lockBudget } from '../db/reward-ledger.ts'
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import type { Role } from '../domain/case.ts'
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError, type FieldError } from '../domain/errors.ts'

@@ -1,4 +1,5 @@
-import type { CaseRow, Tx } from '../db/cases.ts'
+import type { CaseRow } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import { findCase, lockCase } from '../db/cases.ts'
 import {
   allBalances,
