@@ -7,6 +7,7 @@ import { problemResponse } from './problem.ts'
 import { createReadingApi } from './reading.ts'
 import { createReceiptsApi } from './receipts.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
+import { createStaffKeysApi } from './staff-keys.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
 import { createTipsApi } from './tips.ts'
 
@@ -19,6 +20,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/receipts', createReceiptsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
+  api.route('/staff', createStaffKeysApi(runtime))
 
   const methods = new Map<string, Set<string>>()
   for (const route of api.routes) {

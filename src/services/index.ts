@@ -1,14 +1,21 @@
+import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
+import { createFactors, type Factors } from './factors.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRotations, type Rotations } from './rotations.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createSignIn, type SignIn } from './sign-in.ts'
+import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -27,13 +34,23 @@ export interface Services {
   readonly receipts: Receipts
   readonly cases: Cases
   readonly staff: Staff
+  readonly signIn: SignIn
+  readonly sessions: Sessions
+  readonly factors: Factors
+  readonly passkeys: Passkeys
+  readonly account: Account
   readonly keys: Keys
+  readonly rotations: Rotations
   readonly readiness: Readiness
   readonly upkeep: Upkeep
 }
 
 export function createServices(deps: Deps): Services {
-  const keys = createKeys(deps)
+  const sessions = createSessions(deps)
+  const passkeys = createPasskeys(deps)
+  const slowDowns = createSlowDowns(deps)
+  const factors = createFactors(deps, sessions, passkeys, slowDowns)
+  const keys = createKeys(deps, sessions)
   const readiness = createReadiness(deps, keys)
   const tips = createTips(deps, keys)
   const photos = createPhotos(deps)
@@ -50,8 +67,14 @@ export function createServices(deps: Deps): Services {
     drafts,
     receipts: createReceipts(deps, cases),
     cases,
-    staff: createStaff(deps),
+    staff: createStaff(deps, factors),
+    signIn: createSignIn(deps, sessions, factors, passkeys, slowDowns),
+    sessions,
+    factors,
+    passkeys,
+    account: createAccount(deps, sessions, slowDowns),
     keys,
+    rotations: createRotations(deps, keys, sessions),
     readiness,
     upkeep: createUpkeep(deps, cases, drafts),
   }
