@@ -11,7 +11,12 @@ const schema = z.object({
     .url({ protocol: /^postgres(ql)?$/, error: 'must look like postgres://user@host:5432/name' })
     .optional(),
   PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must look like https://example.gov.cn' }).optional(),
-  TRUSTED_PROXY: z.string().optional(),
+  TRUSTED_PROXY: z
+    .union([z.ipv4(), z.ipv6()], { error: 'must be an IP address, such as 127.0.0.1' })
+    .optional(),
+  TURNSTILE_SITE_KEY: z.string().max(200).optional(),
+  TURNSTILE_SECRET_KEY: z.string().max(200).optional(),
+  TURNSTILE_URL: z.url({ protocol: /^https?$/ }).default('https://challenges.cloudflare.com'),
   DEMO: flag.optional(),
   SITE_NAME: z.string().min(1).default('蓝天：中原区大气污染防治公开与举报'),
   SITE_ID_CODE: z.string().default(''),
@@ -25,8 +30,17 @@ export interface Config {
   readonly databaseUrl: string | null
   /** Origin without a trailing slash, e.g. `https://example.gov.cn`; null on loopback. */
   readonly publicUrl: string | null
-  /** Address of the proxy whose `X-Forwarded-Proto` is believed. */
+  /** Address of the proxy whose `X-Forwarded-For` is believed. */
   readonly trustedProxy: string | null
+  /** Cloudflare Turnstile as a second way through the bot gate; null unless both keys are set. */
+  readonly turnstile: {
+    readonly siteKey: string
+    readonly secretKey: string
+    /** Origin of the service, without a trailing slash. */
+    readonly url: string
+    /** Names of this site, for one of which a token must have been made. */
+    readonly hostnames: readonly string[]
+  } | null
   readonly demo: boolean
   readonly siteName: string
   /** 网站标识码, given by the authority; empty when there is none (never invented). */
@@ -72,6 +86,14 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   ) {
     throw new ConfigError('PUBLIC_URL: must be https:// off localhost, since cookies and WebCrypto need it')
   }
+  const { TURNSTILE_SITE_KEY: siteKey, TURNSTILE_SECRET_KEY: secretKey } = value
+  if ((siteKey === undefined) !== (secretKey === undefined)) {
+    const [given, missing] =
+      siteKey === undefined
+        ? ['TURNSTILE_SECRET_KEY', 'TURNSTILE_SITE_KEY']
+        : ['TURNSTILE_SITE_KEY', 'TURNSTILE_SECRET_KEY']
+    throw new ConfigError(`${missing}: required together with ${given}`)
+  }
   return {
     host: value.HOST,
     port: value.PORT,
@@ -79,6 +101,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databaseUrl: value.DATABASE_URL ?? null,
     publicUrl: value.PUBLIC_URL ? new URL(value.PUBLIC_URL).origin : null,
     trustedProxy: value.TRUSTED_PROXY ?? null,
+    turnstile:
+      siteKey === undefined || secretKey === undefined
+        ? null
+        : {
+            siteKey,
+            secretKey,
+            url: new URL(value.TURNSTILE_URL).origin,
+            hostnames: value.PUBLIC_URL ? [new URL(value.PUBLIC_URL).hostname] : [...LOOPBACK],
+          },
     demo: !open && value.DEMO !== 'off',
     siteName: value.SITE_NAME,
     siteIdCode: value.SITE_ID_CODE,

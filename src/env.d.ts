@@ -8,6 +8,8 @@ declare namespace App {
     /** Who is signed in to the console; null for everybody else. */
     /** Accounts the sign-in page of a demonstration offers. */
     demoLogins: readonly import('./demo/load.ts').DemoLogin[]
+    /** For the rate limits. */
+    client: import('./services/limits.ts').ClientKey
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

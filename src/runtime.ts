@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import { createAltcha } from './adapters/altcha.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createLog, type Log } from './adapters/log.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
 import { openServerSecrets } from './adapters/server-secrets.ts'
 import { systemClock, systemRandom } from './adapters/system.ts'
+import { createTurnstile } from './adapters/turnstile.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { connectPglite, connectPostgres, type Connection } from './db/connect.ts'
 import { ensurePlan } from './db/ensure-plan.ts'
@@ -82,13 +84,18 @@ export async function createRuntime(
       systemClock,
       connection.engine === 'pglite' ? Number.POSITIVE_INFINITY : OTHER_PROCESS_MS,
     )
+    const secrets = await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, {
+      create: createSecrets,
+    })
     const deps: Deps = {
       db,
       clock: systemClock,
       random: systemRandom,
       files: createDiskFiles(join(config.dataDir, 'blobs')),
       photos,
-      secrets: await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, { create: createSecrets }),
+      secrets,
+      gate: createAltcha({ clock: systemClock, secret: secrets.form }),
+      thirdPartyGate: config.turnstile && createTurnstile(config.turnstile, { clock: systemClock }),
       plan: createPlanStore(db, versions),
       versions,
       demo: config.demo,

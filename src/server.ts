@@ -77,6 +77,9 @@ export async function startServer(
   server.maxHeadersCount = 100
   try {
     const { port } = await listen(server, config.port, config.host)
+    if (config.publicUrl?.startsWith('https://') && config.trustedProxy === null) {
+      console.error('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
+    }
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     return {
       url: `http://${host === '127.0.0.1' ? 'localhost' : host}:${String(port)}`,

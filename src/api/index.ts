@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { DomainError } from '../domain/errors.ts'
 import type { Runtime } from '../runtime.ts'
+import { createChallengesApi } from './challenges.ts'
 import type { ApiEnv } from './check.ts'
 import { createOpenApi } from './openapi.ts'
 import { problemResponse } from './problem.ts'
@@ -16,6 +17,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
   api.route('/', createReadingApi(runtime))
   api.route('/', createOpenApi())
+  api.route('/challenges', createChallengesApi(runtime))
   api.route('/tips', createTipsApi(runtime))
   api.route('/receipts', createReceiptsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))

@@ -7,6 +7,8 @@ import {
   areaReply,
   caseReply,
   categoryReply,
+  challengeQuery,
+  challengeReply,
   departmentReply,
   disputedReply,
   filedReply,
@@ -24,7 +26,7 @@ import {
 } from '../schemas/api.ts'
 import type { JsonSchema } from '../schemas/json-schema.ts'
 import { entryFilterSchema, entrySummarySchema, entryViewSchema, listSummarySchema } from '../schemas/list.ts'
-import { tipPlain } from '../schemas/tip.ts'
+import { gateProof, tipPlain } from '../schemas/tip.ts'
 import type { ApiEnv } from './check.ts'
 import { STATUS, TITLES } from './problem.ts'
 
@@ -38,6 +40,8 @@ interface Operation {
   /** Also taken as a form with photos. */
   readonly multipart?: boolean
   readonly header?: { readonly name: string; readonly description: string; readonly example: string }
+  /** Made anew for every request: no ETag, nothing to keep. */
+  readonly fresh?: boolean
   /** Only with the cookie of an opened receipt. */
   readonly cookie?: boolean
   readonly reply: z.ZodType
@@ -85,7 +89,7 @@ export const OPERATIONS: readonly Operation[] = [
     summary: '一种名单的条目，新列入的在前',
     query: paging.extend(entryFilterSchema.shape),
     reply: pageOf(entrySummarySchema),
-    refusals: ['invalid-input', 'not-found', 'bad-cursor'],
+    refusals: ['invalid-input', 'not-found', 'bad-cursor', 'rate-limited'],
     example: { list: 'non-compliant', limit: 10 },
   },
   {
@@ -115,17 +119,29 @@ export const OPERATIONS: readonly Operation[] = [
     example: { caseNo: 'ZY-2611-7QK3F' },
   },
   {
+    method: 'get',
+    path: '/challenges',
+    summary: '提交以前的验证题（ALTCHA v2）',
+    description:
+      '让程序算一小会儿，挡住成批提交，不问您是谁。从 0 起试计数：PBKDF2-HMAC-SHA-256(nonce + 计数, salt, cost) 以 keyPrefix 开头就是解。十分钟内有效，只能用一次。',
+    query: challengeQuery,
+    reply: challengeReply,
+    fresh: true,
+    refusals: ['invalid-input', 'rate-limited'],
+    example: { purpose: 'tip' },
+  },
+  {
     method: 'post',
     path: '/tips',
     summary: '提交举报',
     description:
-      '可以发 JSON，也可以发 multipart/form-data：字段 plain 是同样内容的 JSON，或者用 plain.category 这样的字段一项一项给；照片放在字段 photos，最多 9 张，每张 15 MB 以内，JPEG、PNG 或 WebP。内容在服务器内存里密封，不留明文。',
+      '先取一道验证题（GET /challenges），把解放在字段 gate；用表单时要放在照片前面。可以发 JSON，也可以发 multipart/form-data：字段 plain 是同样内容的 JSON，或者用 plain.category 这样的字段一项一项给；照片放在字段 photos，最多 9 张，每张 15 MB 以内，JPEG、PNG 或 WebP。内容在服务器内存里密封，不留明文。',
     header: {
       name: 'Idempotency-Key',
       description: '16 到 200 个可见 ASCII 字符的随机值；同一个值重复提交，得到同一个回答',
       example: '3f6c1d0e9b7a4c52',
     },
-    body: z.object({ plain: tipPlain }),
+    body: z.object({ plain: tipPlain, gate: gateProof }),
     multipart: true,
     reply: filedReply,
     status: 201,
@@ -135,6 +151,8 @@ export const OPERATIONS: readonly Operation[] = [
       'photo-rejected',
       'unsupported-media',
       'too-large',
+      'gate-refused',
+      'rate-limited',
       'intake-closed',
     ],
     example: {
@@ -155,7 +173,7 @@ export const OPERATIONS: readonly Operation[] = [
     description: '打开以后 20 分钟内凭回答里的 cookie 查看。查询码只放在请求体里，不要放进网址。',
     body: receiptOpen,
     reply: openedReply,
-    refusals: ['invalid-input', 'not-found'],
+    refusals: ['invalid-input', 'not-found', 'rate-limited'],
     example: { body: { code: '您的查询码' } },
   },
   {
@@ -210,12 +228,20 @@ export interface Parameter {
 
 type Content = Readonly<Record<string, { readonly schema: JsonSchema; readonly example?: unknown }>>
 
+type ReplyHeaders = Readonly<Record<string, { readonly description: string; readonly schema: JsonSchema }>>
+
+interface ResponseObject {
+  readonly description: string
+  readonly headers?: ReplyHeaders
+  readonly content?: Content
+}
+
 export interface OperationObject {
   readonly summary: string
   readonly description?: string
   readonly parameters: readonly Parameter[]
   readonly requestBody?: { readonly required: true; readonly content: Content }
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Content }>>
+  readonly responses: Readonly<Record<string, ResponseObject>>
 }
 
 export interface PathItem {
@@ -252,6 +278,9 @@ const json = (schema: z.ZodType, io: 'input' | 'output'): JsonSchema => {
   return rest as JsonSchema
 }
 
+const RETRY_AFTER: ReplyHeaders = {
+  'Retry-After': { description: '过几秒再试', schema: { type: 'integer' } },
+}
 const PROBLEM: JsonSchema = { $ref: '#/components/schemas/Problem' }
 
 function parametersOf(operation: Operation): Parameter[] {
@@ -306,6 +335,7 @@ function bodyOf(operation: Operation): OperationObject['requestBody'] | undefine
         required: ['plain'],
         properties: {
           ...schema.properties,
+          // After everything else: what is refused is refused before a photo is sent.
           photos: { type: 'array', maxItems: MAX_PHOTOS, items: { type: 'string', format: 'binary' } },
         },
       },
@@ -336,7 +366,7 @@ function responsesOf(operation: Operation): OperationObject['responses'] {
     // A repeat of the same filing answers what the first did.
     ...(operation.status === 201 ? { 200: { description: '重复提交，回答和第一次一样', content } } : {}),
     ...(operation.path === '/readyz' ? { 503: { description: '暂时不能接收', content } } : {}),
-    ...(operation.method === 'get' && !operation.atRoot && !operation.cookie
+    ...(operation.method === 'get' && !operation.atRoot && !operation.cookie && !operation.fresh
       ? { 304: { description: '和 If-None-Match 里的 ETag 相比没有变化' } }
       : {}),
     ...Object.fromEntries(
@@ -344,6 +374,7 @@ function responsesOf(operation: Operation): OperationObject['responses'] {
         status,
         {
           description: codes.map((code) => `${TITLES[code]}（${code}）`).join('；'),
+          ...(codes.includes('rate-limited') ? { headers: RETRY_AFTER } : {}),
           content: { 'application/problem+json': { schema: PROBLEM } },
         },
       ]),

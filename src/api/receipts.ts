@@ -13,6 +13,7 @@ export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
 
   api.post('/open', async (c) => {
     const body = check(receiptOpen, await readJson(c.req.raw))
+    services.limits.take('receipts', c.get('client'))
     const cookie =
       'code' in body ? await services.receipts.open(body.code) : await services.receipts.openAuth(body.auth)
     if (cookie === null) throw unknown()

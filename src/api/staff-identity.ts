@@ -45,6 +45,14 @@ export function createStaffIdentityApi({ services, config }: Runtime): Hono<ApiE
   })
   const browserOf = (c: C): string | null => BROWSER_COOKIE.read(c.req.raw)
 
+  /** Taken in advance, so that many guesses at once do not all pass; only failures stay counted. */
+  async function guarded<T>(c: C, work: () => Promise<T>): Promise<T> {
+    services.limits.take('sign-ins', c.get('client'))
+    const done = await work()
+    services.limits.giveBack('sign-ins', c.get('client'))
+    return done
+  }
+
   function welcome(c: C, { token, browser }: SignedIn): Response {
     c.header('set-cookie', SESSION_COOKIE.set(token), { append: true })
     c.header('set-cookie', BROWSER_COOKIE.set(browser, BROWSER_DAYS * 86_400), { append: true })
@@ -66,12 +74,12 @@ export function createStaffIdentityApi({ services, config }: Runtime): Hono<ApiE
   })
   api.post('/sign-in', async (c) => {
     const { username, auth } = check(signInBody, await readJson(c.req.raw))
-    const begun = await signIn.begin(username, auth, browserOf(c))
+    const begun = await guarded(c, () => signIn.begin(username, auth, browserOf(c)))
     return 'ticket' in begun ? c.json(begun) : welcome(c, begun)
   })
   api.post('/sign-in/code', async (c) => {
     const { ticket, code } = check(ticketCodeBody, await readJson(c.req.raw))
-    return welcome(c, await signIn.withCode(ticket, code, browserOf(c)))
+    return welcome(c, await guarded(c, () => signIn.withCode(ticket, code, browserOf(c))))
   })
   api.post('/sign-in/passkey-options', async (c) => {
     const { ticket } = check(ticketBody, await readJson(c.req.raw))
@@ -79,7 +87,7 @@ export function createStaffIdentityApi({ services, config }: Runtime): Hono<ApiE
   })
   api.post('/sign-in/passkey', async (c) => {
     const { ticket, response } = check(ticketPasskeyBody, await readJson(c.req.raw))
-    return welcome(c, await signIn.withPasskey(ticket, response, browserOf(c), site(c)))
+    return welcome(c, await guarded(c, () => signIn.withPasskey(ticket, response, browserOf(c), site(c))))
   })
 
   api.post('/enrolment', async (c) => {

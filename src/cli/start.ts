@@ -17,6 +17,7 @@ Settings are environment variables:
   DATA_DIR      data           folder of the embedded database, keys and files
   DATABASE_URL                 PostgreSQL 15 or newer instead of the embedded database
   PUBLIC_URL                   https address that visitors use
+  TRUSTED_PROXY                IP address of the proxy in front; without it nobody behind it is rate-limited
   DEMO          on             demonstration data (embedded database on loopback only); off: start empty
 
   --help   show this

@@ -101,6 +101,15 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, ProblemText>> = {
     what: '有部门的加密钥匙还没有准备好。没有钥匙就不能保证只有承办部门打得开，所以本站宁可先不收。',
     todo: ['急事请拨打12345；有危险请拨打110。', '过一段时间再来试试。'],
   },
+  'gate-refused': {
+    title: '验证没有通过',
+    what: '附上的验证已经过期、用过，或者不是为这次提交做的。验证只用来挡住机器成批提交，不问您是谁。这一次什么都没有保存。',
+    todo: [
+      '在网页上提交的，重新打开核对页再点“提交”，填好的内容都还在。',
+      '用程序提交的，重新请求 GET /api/v1/challenges，解出来再提交；Idempotency-Key 和内容不变。',
+      '也可以不附验证直接提交：会归入“未经验证”，照样有人看。',
+    ],
+  },
   'bad-cursor': {
     title: '翻页的地址失效了',
     what: '地址里的翻页记号不是本站给出的，或者抄的时候不完整。',
@@ -109,7 +118,11 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, ProblemText>> = {
   'rate-limited': {
     title: '操作太频繁',
     what: '短时间里的请求太多，本站暂时不再回应。本站不记录网络地址，计数只放在内存里，很快就会清零。',
-    todo: ['等几分钟再试。', '急事请拨打12345；有危险请拨打110。'],
+    todo: [
+      '等几分钟再试；用程序访问的，回复里的 Retry-After 写明要等几秒。',
+      '很多人共用一个网络出口时会一起计数，换一个网络（例如从 Wi-Fi 换成手机流量）通常马上就能用。',
+      '急事请拨打12345；有危险请拨打110。',
+    ],
   },
   'database-unavailable': {
     title: '系统暂时不能保存数据',

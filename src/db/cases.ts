@@ -179,6 +179,7 @@ export async function countSimilar(
 /** Queues with a number beside their name. */
 export const COUNTED_BUCKETS = [
   'new',
+  'unverified',
   'working',
   'due-soon',
   'overdue',
@@ -224,6 +225,8 @@ const NEXT_DUE = sql<string | null>`case state
   when 'routed' then least(accept_due, conclude_due)
   when 'arbitration' then least(arbitrate_due, conclude_due)
   else conclude_due end`
+/** Nobody has taken it up yet. Until then what came without a proof waits in a queue of its own. */
+const WAITING = sql<SqlBool>`state in ('routed', 'reopened')`
 const CONCLUDED = sql<SqlBool>`state in ('concluded', 'published', 'closed')`
 
 /** Nobody of the accused department, nor of the dispatcher's, ever meets a case of inaction (D§6). */
@@ -242,7 +245,9 @@ function visibleTo(scope: QueueScope): Expression<SqlBool> {
 function inBucket(bucket: QueueBucket, today: Day, soon: Day): Expression<SqlBool> {
   switch (bucket) {
     case 'new':
-      return sql`state in ('routed', 'reopened')`
+      return sql`${WAITING} and lane = 'normal'`
+    case 'unverified':
+      return sql`${WAITING} and lane = 'unverified'`
     case 'working':
       return sql`state in ('accepted', 'working', 'awaiting_reporter')`
     case 'due-soon':
@@ -254,7 +259,7 @@ function inBucket(bucket: QueueBucket, today: Day, soon: Day): Expression<SqlBoo
     case 'arbitration':
       return sql`state = 'arbitration'`
     case 'triage':
-      return sql`${UNFINISHED} and holder_id = ${DISPATCHER_DEPARTMENT}`
+      return sql`${UNFINISHED} and holder_id = ${DISPATCHER_DEPARTMENT} and not (${WAITING} and lane = 'unverified')`
     case 'finished':
       return sql`state in ('published', 'closed', 'attached')`
     case 'all':

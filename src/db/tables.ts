@@ -359,6 +359,11 @@ export interface DraftTable {
   day: Day
 }
 
+export interface SpentProofTable {
+  hash: Bytes
+  day: Day
+}
+
 export interface DraftBlobTable {
   draft_id: string
   blob_key: string
@@ -447,6 +452,7 @@ export interface Database {
   case_event: CaseEventTable
   public_case: PublicCaseTable
   filing: FilingTable
+  spent_proof: SpentProofTable
   draft: DraftTable
   draft_blob: DraftBlobTable
   notice: NoticeTable

@@ -46,6 +46,8 @@ export interface NewTip {
   /** The ledger's row, invisible until its day. */
   readonly ledger: PublicCaseRow
   readonly draftId: string | null
+  /** A proof of the bot gate that this filing uses up, by hash and last day. */
+  readonly spend: { readonly hash: Buffer; readonly day: Day } | null
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -54,17 +56,24 @@ const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'noti
 
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
- * one round trip and can never be half there. `repeated`: the key was used by an earlier or a simultaneous filing
- * (which is waited for); `number-taken`: the case number exists. In both nothing is written.
+ * one round trip and can never be half there. `repeated`: the key, or the proof, was used by an earlier or a
+ * simultaneous filing (which is waited for); `number-taken`: the case number exists. In both no tip is written.
  */
 export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeated' | 'number-taken'> {
   const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
   const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
   try {
     const { rows } = await sql<{ stored: number }>`
-      with accepted as (
+      with spent as (
+        insert into spent_proof (hash, day)
+        select p.hash, p.day from (values (${tip.spend?.hash ?? null}::bytea, ${tip.spend?.day ?? null}::date)) as p (hash, day)
+        where p.hash is not null
+        on conflict (hash) do nothing returning 1
+      ), accepted as (
         insert into filing (key_hash, request_hash, reply, case_no, day)
-        values (${tip.filing.keyHash}, ${tip.filing.requestHash}, ${tip.filing.reply}, ${tip.caseNo}, ${tip.day}::date)
+        select ${tip.filing.keyHash}::bytea, ${tip.filing.requestHash}::bytea, ${tip.filing.reply}::bytea, ${tip.caseNo},
+          ${tip.day}::date
+        where ${tip.spend === null}::boolean or exists (select from spent)
         on conflict (key_hash) do nothing returning 1
       ), new_case as (
         insert into case_file (id, case_no, category_id, answer, area_id, when_bucket, urgency, accused_department_id,

@@ -1,5 +1,6 @@
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
+import { formLane } from '../domain/gate.ts'
 import { MAX_PHOTOS, MAX_PHOTOS_BYTES, photoRefusal } from '../domain/photo.ts'
 import { createReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
@@ -7,6 +8,8 @@ import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { openPart } from '../sealing/envelope.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { TipPlain } from '../schemas/tip.ts'
+import type { Evidence, Gate } from './gate.ts'
+import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
 import type { Deps } from './ports.ts'
 import type { FiledTip, SealedPhoto, Tips } from './tips.ts'
@@ -26,6 +29,17 @@ export interface Draft {
   /** Answers as typed, by field; not yet checked. */
   readonly answers: Readonly<Record<string, readonly string[]>>
   readonly photos: readonly DraftPhoto[]
+  /** The third party's gate was passed for it. */
+  readonly vouched: boolean
+}
+
+/** What comes with the last press of the button. */
+export interface Sending {
+  /** What the hidden field holds that nobody fills in. */
+  readonly trap: string
+  /** The solved challenge; '' when there is none. */
+  readonly proof: string
+  readonly client: ClientKey
 }
 
 interface DraftState {
@@ -37,6 +51,7 @@ interface DraftState {
   readonly answers: Readonly<Record<string, readonly string[]>>
   readonly photos: readonly DraftPhoto[]
   readonly nextPart: number
+  readonly vouched?: true
 }
 
 export interface Drafts {
@@ -51,8 +66,18 @@ export interface Drafts {
   removePhoto(cookie: string, part: number): Promise<Draft>
   /** The working copy, opened in memory for the person who sent it. */
   photo(cookie: string, part: number): Promise<Uint8Array | null>
-  /** Files the tip; a repeat answers the same. @throws {DomainError} as {@link Tips.file} */
-  commit(cookie: string, plain: TipPlain, trap: string): Promise<FiledTip>
+  /** Its id without a look at the database; null for no cookie or a malformed one. */
+  idOf(cookie: string | null): string | null
+  /**
+   * Takes the third party's word for it.
+   * @returns false when the token was not worth it
+   */
+  vouch(cookie: string, token: string): Promise<boolean>
+  /**
+   * Files the tip; a repeat answers the same.
+   * @throws {DomainError} as {@link Tips.file}, and `rate-limited`
+   */
+  commit(cookie: string, plain: TipPlain, sending: Sending): Promise<FiledTip>
   /** What a commit of this cookie answered. */
   sent(cookie: string | null): Promise<FiledTip | null>
   /** Forgets drafts begun before a day, with their photos. */
@@ -62,12 +87,12 @@ export interface Drafts {
 const ID_BYTES = 16
 const KEY_BYTES = 32
 /** A person needs longer than this; what is faster goes to the lane that is looked at separately, never to the bin. */
-const MIN_AGE_MS = 3000
+const MIN_AGE_MS = 5000
 
 const lost = (): DomainError =>
   new DomainError('form-token', '这份草稿已经过期或不在这台设备上，请从第一步重新填写。')
 
-export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
+export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate, limits: RateLimits): Drafts {
   const { db, clock, files } = deps
   const random = (n: number): Uint8Array => deps.random.bytes(n)
 
@@ -86,6 +111,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
     receiptCode: state.receiptCode,
     answers: state.answers,
     photos: state.photos,
+    vouched: state.vouched ?? false,
   })
   // Repeats of one draft are told apart from other filings by a secret only the cookie holds.
   const idempotencyKey = (key: Uint8Array): string => `draft:${toBase64Url(key)}`
@@ -234,7 +260,17 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
       return openPart({ identity, tip, part, purpose: 'tip.photo', sealed })
     },
 
-    async commit(cookie, plain, trap) {
+    idOf: (cookie) => read(cookie)?.id ?? null,
+
+    async vouch(cookie, token) {
+      const { id } = await mustLoad(cookie)
+      const accepted = await gate.thirdParty?.accept(token, { purpose: 'form', holder: id })
+      if (!accepted) return false
+      await change(cookie, (state) => ({ ...state, vouched: true }))
+      return true
+    },
+
+    async commit(cookie, plain, { trap, proof, client }) {
       const held = read(cookie)
       if (!held) throw lost()
       const earlier = await tips.earlier(idempotencyKey(held.key))
@@ -246,8 +282,17 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
         if (meanwhile) return meanwhile
         throw lost()
       }
+      limits.take('tips', client)
       const { id, state } = found
-      const hasty = clock.now().getTime() - state.startedAt < MIN_AGE_MS
+      const evidence: Evidence = state.vouched
+        ? { state: 'proven', spend: null }
+        : await gate.examine(proof, { purpose: 'form', holder: id })
+      const lane = formLane({
+        proof: evidence.state,
+        hasty: clock.now().getTime() - state.startedAt < MIN_AGE_MS,
+        trapped: trap !== '',
+        few: () => limits.admitsUnproven(client),
+      })
       return tips.file({
         id: state.tipId,
         keys: { identity: state.identity, recipient: state.recipient },
@@ -269,7 +314,8 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
         receiptCode: state.receiptCode,
         idempotencyKey: idempotencyKey(held.key),
         fingerprint: 'draft',
-        lane: hasty || trap !== '' ? 'unverified' : 'normal',
+        lane,
+        spend: evidence.spend,
         draftId: id,
       })
     },

@@ -2,8 +2,10 @@ import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
+import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { createPhotos, type Photos } from './photos.ts'
@@ -26,6 +28,8 @@ export interface Services {
   readonly plan: PlanStore
   readonly versions: DataVersions
   readonly formTokens: FormTokens
+  readonly gate: Gate
+  readonly limits: RateLimits
   readonly reading: Reading
   readonly lists: Lists
   readonly tips: Tips
@@ -54,12 +58,16 @@ export function createServices(deps: Deps): Services {
   const readiness = createReadiness(deps, keys)
   const tips = createTips(deps, keys)
   const photos = createPhotos(deps)
-  const drafts = createDrafts(deps, tips, photos)
+  const gate = createGate(deps)
+  const limits = createRateLimits(deps)
+  const drafts = createDrafts(deps, tips, photos, gate, limits)
   const cases = createCases(deps, keys)
   return {
     plan: deps.plan,
     versions: deps.versions,
     formTokens: createFormTokens(deps),
+    gate,
+    limits,
     reading: createReading(deps),
     lists: createLists(deps),
     tips,

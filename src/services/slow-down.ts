@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { DomainError } from '../domain/errors.ts'
+import { RateLimitedError } from '../domain/errors.ts'
 import { countTry, FACTOR_TRIES, PASSPHRASE_TRIES, type SlowDown } from '../domain/slow-down.ts'
 import { deriveKey } from '../sealing/derive.ts'
 import type { Deps } from './ports.ts'
@@ -76,7 +76,7 @@ export function createSlowDowns({ db, clock, secrets }: Pick<Deps, 'db' | 'clock
         .execute()
       if (!result.allowed) {
         const seconds = Math.ceil((result.wait.getTime() - now.getTime()) / 1000)
-        throw new DomainError('rate-limited', `连续输错多次，请过 ${seconds} 秒再试。`)
+        throw new RateLimitedError(`连续输错多次，请过 ${seconds} 秒再试。`, seconds)
       }
     },
 

@@ -5,7 +5,7 @@ import type { Deps } from './ports.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
-  /** Ends pauses and dispute windows, forgets stale drafts, old replies and blobs that no row names. */
+  /** Ends pauses and dispute windows, forgets stale drafts, old replies, proofs past their time and blobs that no row names. */
   run(): Promise<void>
 }
 
@@ -34,6 +34,8 @@ export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
       const today = dayOf(clock.now())
       await cases.tick()
       await drafts.purge(addDays(today, -1))
+      // Two processes' clocks may stand on two sides of midnight.
+      await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
       await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()
       const oldest = startOfDay(addDays(today, -ORPHAN_DAYS))
       for await (const blob of files.list()) {

@@ -45,6 +45,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/problems/': { at: '/problems/', shows: 'main a[href^="/problems/"]' },
   '/problems/[code]/': { at: '/problems/not-found/', shows: 'main li' },
   '/report/[...step]/': { at: '/report/', shows: 'main input[type=radio]', scripted: true },
+  // There only when the third party is configured.
+  '/report/verify/': { at: '/report/verify/', status: 404, shows: 'main a[href="/measures/"]' },
   '/rewards/': { at: '/rewards/', shows: 'main' },
   '/track/': { at: '/track/', shows: '#code' },
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },

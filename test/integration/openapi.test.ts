@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createAltcha } from '../../src/adapters/altcha.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import { createApi } from '../../src/api/index.ts'
 import { openApiDocument, OPERATIONS } from '../../src/api/openapi.ts'
@@ -10,6 +11,7 @@ import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Deps } from '../../src/services/ports.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { insertMember } from '../support/rows.ts'
 
 const DAY_MS = 86_400_000
 const OFFICER = '00000000-0000-4000-8000-000000000001'
@@ -23,25 +25,14 @@ let known: Readonly<Record<string, string>> = {}
 let cookie = ''
 let code = ''
 
-async function aMember(id: string, role: 'officer' | 'publisher'): Promise<void> {
-  await database.db
-    .insertInto('member')
-    .values({
-      id,
-      username: role,
-      display_name: role,
-      department_id: 'qu-huanbao',
-      salt: Buffer.alloc(16),
-      kdf: '{}',
-      auth_hash: Buffer.alloc(32),
-      recipient: 'age1test',
-      wrapped_identity: Buffer.alloc(1),
-      status: 'active',
-      created_at: now,
-    })
-    .execute()
-  await database.db.insertInto('member_role').values({ member_id: id, role }).execute()
-}
+const aMember = (id: string, role: 'officer' | 'publisher'): Promise<void> =>
+  insertMember(database.db, {
+    id,
+    departmentId: 'qu-huanbao',
+    roles: [role],
+    displayName: role,
+    createdAt: now,
+  })
 
 async function anEntry(lists: Runtime['services']['lists']): Promise<string> {
   const department = { departmentId: 'qu-huanbao' }
@@ -94,6 +85,8 @@ beforeAll(async () => {
     random: systemRandom,
     files: createMemoryFiles(),
     secrets: { lookup: secret(), form: secret(), salt: secret(), cookie: secret() },
+    gate: createAltcha({ clock, secret: secret() }),
+    thirdPartyGate: null,
     plan: createPlanStore(db, versions),
     versions,
     demo: false,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
 import { connectPglite, connectPostgres, type Connection, type Db } from '../../src/db/connect.ts'
 
 /** What integration-setup.ts made: the database that every test file copies. */
@@ -96,6 +96,29 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     close: async () => {
       await connection.close()
       await drop()
+    },
+  }
+}
+
+/** {@link openTestDatabase} for a whole test file: closed after it, and emptied before each test. */
+export function useTestDatabase(): { readonly db: Db } {
+  let database: TestDatabase | undefined
+  const opened = (): TestDatabase => {
+    if (!database) throw new Error('the database is opened before the first test')
+    return database
+  }
+  beforeAll(async () => {
+    database = await openTestDatabase()
+  })
+  afterAll(async () => {
+    await database?.close()
+  })
+  beforeEach(async () => {
+    await opened().reset()
+  })
+  return {
+    get db() {
+      return opened().db
     },
   }
 }

@@ -10,7 +10,8 @@ export interface FormWalk {
   ): Promise<Response>
 }
 
-export function startWalk(url: string): FormWalk {
+/** @param headers sent with every request, e.g. what a proxy would add */
+export function startWalk(url: string, headers: Readonly<Record<string, string>> = {}): FormWalk {
   const jar = new Map<string, string>()
   const cookieHeader = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
   const keep = (reply: Response): void => {
@@ -21,7 +22,10 @@ export function startWalk(url: string): FormWalk {
     }
   }
   const get: FormWalk['get'] = async (path) => {
-    const reply = await fetch(`${url}${path}`, { headers: { cookie: cookieHeader() }, redirect: 'manual' })
+    const reply = await fetch(`${url}${path}`, {
+      headers: { ...headers, cookie: cookieHeader() },
+      redirect: 'manual',
+    })
     keep(reply)
     return { status: reply.status, html: await reply.text(), reply }
   }
@@ -40,7 +44,7 @@ export function startWalk(url: string): FormWalk {
       for (const photo of photos) form.append('photos', new File([photo.slice()], 'IMG_0001.jpg'))
       const reply = await fetch(`${url}${path}`, {
         method: 'POST',
-        headers: { cookie: cookieHeader(), origin: url },
+        headers: { ...headers, cookie: cookieHeader(), origin: url },
         body: form,
         redirect: 'manual',
       })

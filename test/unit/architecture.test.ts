@@ -187,7 +187,7 @@ describe('imports', () => {
 
   it.each([
     ['src/pages/index.astro', "---\nimport type { Reading } from '../services/reading.ts'\n---\n"],
-    ['src/services/x.ts', "import { transition } from '../domain/case.ts'"],
+    ['src/services/x.ts', "import { transition } from '../domain/case-transition.ts'"],
     ['src/browser/form.ts', "import { type Tips } from '../services/tips.ts'"],
   ])('are allowed: %s with %s', (path, text) => {
     expect(arrowsOf(path, text).map(objection)).toEqual([null])

@@ -8,8 +8,9 @@ import {
   type Tx,
 } from '../../db/cases.ts'
 import { hasOtherOfficer } from '../../db/staff.ts'
-import { mustTransition, type CaseState, type Transition } from '../../domain/case.ts'
+import type { CaseState } from '../../domain/case.ts'
 import { normalizeCaseNumber } from '../../domain/case-number.ts'
+import { mustTransition, type Transition } from '../../domain/case-transition.ts'
 import { addDays, daysBetween, type Day } from '../../domain/day.ts'
 import { dueDay, termEnd, type DeadlineStep, type Due } from '../../domain/deadline.ts'
 import { SUPERVISION_DEPARTMENT } from '../../domain/plan.ts'
