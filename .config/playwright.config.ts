@@ -55,7 +55,11 @@ export default defineConfig({
       use: { ...devices['Desktop Chrome'], viewport: { width: 1280, height: 800 } },
     },
     // A journey has its own people with their own browsers: once is enough.
-    { name: 'phone', testIgnore: [NEXT_MORNING, '**/journey.spec.ts'], use: PHONE },
+    {
+      name: 'phone',
+      testIgnore: [NEXT_MORNING, '**/journey.spec.ts', '**/second-factor.spec.ts'],
+      use: PHONE,
+    },
     // It moves the server's clock, so everything else comes before.
     { name: 'next-morning', testMatch: NEXT_MORNING, dependencies: ['desktop', 'phone'], use: PHONE },
   ],

@@ -41,7 +41,8 @@ export function createStaffIdentityApi({ services, config }: Runtime): Hono<ApiE
 
   const site = (c: C): Site => ({
     origin: config.publicUrl ?? new URL(c.req.url).origin,
-    name: config.siteName,
+    // The brand alone: the whole name would make the QR code twice as dense.
+    name: config.siteName.split('：')[0] ?? config.siteName,
   })
   const browserOf = (c: C): string | null => BROWSER_COOKIE.read(c.req.raw)
 

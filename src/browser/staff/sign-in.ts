@@ -41,7 +41,9 @@ function askFactor(wanted: FactorWanted): void {
   form?.setAttribute('hidden', '')
   document.querySelector('[data-demo]')?.setAttribute('hidden', '')
   factor?.removeAttribute('hidden')
-  factor?.querySelector('[data-code]')?.toggleAttribute('hidden', !wanted.totp)
+  for (const part of factor?.querySelectorAll('[data-code]') ?? []) {
+    part.toggleAttribute('hidden', !wanted.totp)
+  }
   passkey?.toggleAttribute('hidden', !wanted.passkey || !canUsePasskeys())
   say(wanted.totp || canUsePasskeys() ? '' : '这个地址不能使用通行密钥，请用本站的域名打开。')
   if (wanted.totp) code?.focus()

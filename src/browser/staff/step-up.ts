@@ -22,7 +22,7 @@ function ask({ totp, passkey }: Recent): Promise<void> {
   const button = within<HTMLButtonElement>('[data-passkey]')
   const status = within<HTMLElement>('[data-step-up-status]')
   if (!dialog || !form || !code || !button || !status) return Promise.reject(new Error('请刷新页面后重试。'))
-  within('[data-code]')?.toggleAttribute('hidden', !totp)
+  for (const part of dialog.querySelectorAll('[data-code]')) part.toggleAttribute('hidden', !totp)
   button.hidden = !passkey || !canUsePasskeys()
   status.textContent = ''
   code.value = ''
