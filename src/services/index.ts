@@ -7,6 +7,7 @@ import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createOffline, type Offline } from './offline.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
@@ -45,6 +46,7 @@ export interface Services {
   readonly account: Account
   readonly keys: Keys
   readonly rotations: Rotations
+  readonly offline: Offline
   readonly readiness: Readiness
   readonly upkeep: Upkeep
 }
@@ -83,6 +85,7 @@ export function createServices(deps: Deps): Services {
     account: createAccount(deps, sessions, slowDowns),
     keys,
     rotations: createRotations(deps, keys, sessions),
+    offline: createOffline(deps, keys),
     readiness,
     upkeep: createUpkeep(deps, cases, drafts),
   }

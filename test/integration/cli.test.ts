@@ -240,6 +240,38 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     expect(secret).toMatch(/^AGE-SECRET-KEY-/)
   })
 
+  it('finds that the escrow key opens every key', async () => {
+    const lost = await run('keys', 'check')
+    expect(lost).toMatchObject({ code: 2, out: '' })
+    expect(await run('keys', 'check', '--escrow', escrow())).toEqual({
+      code: 0,
+      out: 'The escrow key opens all 41 keys.\n',
+      err: '',
+    })
+  })
+
+  it('changes a department’s key with the escrow key and hands it to who reads there', async () => {
+    const missing = await run('keys', 'rotate', '--escrow', escrow(), '--department', 'nowhere')
+    expect(missing).toMatchObject({ code: 1, out: '' })
+    expect(await run('keys', 'rotate', '--escrow', escrow(), '--department', 'qu-daqiban')).toEqual({
+      code: 0,
+      out: 'Made a new key of qu-daqiban for 1 member(s); moved 0 tip(s) to it.\n',
+      err: '',
+    })
+    expect((await run('keys', 'check', '--escrow', escrow())).out).toContain('all 42 keys')
+  })
+
+  it('helps the only administrator to a new second factor', async () => {
+    expect(await run('staff', 'reset-factor', 'nobody')).toMatchObject({ code: 1, out: '' })
+    const reset = await run('staff', 'reset-factor', 'first')
+    expect(reset).toMatchObject({ code: 0, err: '' })
+    expect((await signIn(address(), 'first')).status).toBe(403)
+    const link = /\/staff\/factor\/#(\S+)/.exec(reset.out)?.[1] ?? ''
+    expect(await setUpFactor(address(), link)).toBe(201)
+    expect(await setUpFactor(address(), link)).toBe(404)
+    expect((await signIn(address(), 'first')).status).toBe(200)
+  })
+
   it('removes a member, who is out at once', async () => {
     const { cookie } = await signIn(address(), 'first')
     expect(await run('staff', 'remove', 'first')).toEqual({ code: 0, out: 'Removed first.\n', err: '' })
