@@ -98,7 +98,7 @@ export async function startServer(
 }
 
 /** Runs until the process is told to end. */
-export function stopOnSignal(server: RunningServer): void {
+export function stopOnSignal(server: Pick<RunningServer, 'stop'>): void {
   let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

@@ -1,6 +1,7 @@
 import type { Migration } from 'kysely/migration'
 import * as initial from './20261124T0500-initial.ts'
 import * as readingIndexes from './20261125T0800-reading-indexes.ts'
+import * as notices from './20261125T0900-notices.ts'
 import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
 
@@ -8,6 +9,7 @@ import * as secondFactor from './20261125T1200-second-factor.ts'
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261124T0500-initial': initial,
   '20261125T0800-reading-indexes': readingIndexes,
+  '20261125T0900-notices': notices,
   '20261125T1000-spent-proof': spentProof,
   '20261125T1200-second-factor': secondFactor,
 }

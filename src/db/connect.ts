@@ -9,6 +9,8 @@ export type Db = Kysely<Database>
 export interface Connection {
   readonly db: Db
   readonly engine: 'pglite' | 'postgres'
+  /** Runs one statement, or several without values, as they are; answers the rows of all. For the queue of jobs. */
+  execute(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>
   close(): Promise<void>
 }
 
@@ -27,6 +29,13 @@ const types: pg.CustomTypesConfig = {
 
 function kysely(pool: pg.Pool): Db {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
+}
+
+function executor(pool: pg.Pool): Connection['execute'] {
+  return async (text, values = []) => {
+    const result: pg.QueryResult | pg.QueryResult[] = await pool.query(text, [...values])
+    return { rows: [result].flat().flatMap(({ rows }) => rows as unknown[]) }
+  }
 }
 
 const CONNECT_MS = 2000
@@ -56,7 +65,7 @@ export function connectPostgres(url: string, max = 10): Connection {
   // Nor must one that ends while it is in use: its query is rejected, the event would be thrown as well.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = kysely(pool)
-  return { db, engine: 'postgres', close: () => db.destroy() }
+  return { db, engine: 'postgres', execute: executor(pool), close: () => db.destroy() }
 }
 
 /**
@@ -78,6 +87,7 @@ export async function connectPglite(dataDir: string, image?: Blob): Promise<Conn
   return {
     db,
     engine: 'pglite',
+    execute: executor(pool),
     close: async () => {
       await db.destroy()
       await pglite.close()

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Day } from '../domain/day.ts'
+import type { DueStep, MailFault, NoticeItem, NoticeKind, NoticeStage } from '../domain/notice.ts'
 
 /** Row types, kept by hand; a test compares them with a migrated database. Rows stay inside `src/db` and `services`. */
 type Json<T> = ColumnType<T, string, string>
@@ -376,6 +377,27 @@ export interface NoticeTable {
   day: Day
 }
 
+export interface MailTable {
+  id: string
+  kind: NoticeKind
+  department_id: string
+  day: Day
+  items: Json<NoticeItem[]>
+  state: 'waiting' | 'sent' | 'dead'
+  attempts: Generated<number>
+  fault: MailFault | null
+  /** What the provider knows the last try by; null before the first. */
+  message_key: string | null
+}
+
+export interface DueNoticeTable {
+  department_id: string
+  case_no: string
+  step: DueStep
+  due: Day
+  stage: NoticeStage
+}
+
 export interface EntryTable {
   id: string
   entry_no: string
@@ -456,6 +478,8 @@ export interface Database {
   draft: DraftTable
   draft_blob: DraftBlobTable
   notice: NoticeTable
+  mail: MailTable
+  due_notice: DueNoticeTable
   entry: EntryTable
   list_proposal: ListProposalTable
   entry_revision: EntryRevisionTable

@@ -307,6 +307,9 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   // What time alone does: the older ones' dispute windows are over.
   now = real.clock.now()
   await services.cases.tick()
+  // What came and what is late lies in the outbox from the first minute; a district writes it as the days go by.
+  await services.notices.collectArrivals()
+  await services.notices.collectDue()
   real.versions.expire()
   const lines = logins.map(
     ({ username, displayName, roles, passphrase }) =>

@@ -9,6 +9,7 @@ import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
 import { createOffline, type Offline } from './offline.ts'
 import { createPasskeys, type Passkeys } from './passkeys.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { Deps } from './ports.ts'
@@ -48,6 +49,7 @@ export interface Services {
   readonly rotations: Rotations
   readonly offline: Offline
   readonly readiness: Readiness
+  readonly notices: Notices
   readonly upkeep: Upkeep
 }
 
@@ -87,6 +89,7 @@ export function createServices(deps: Deps): Services {
     rotations: createRotations(deps, keys, sessions),
     offline: createOffline(deps, keys),
     readiness,
+    notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, drafts),
   }
 }

@@ -2,6 +2,8 @@ import type { Db } from '../db/connect.ts'
 import type { Difficulty, GateBinding } from '../domain/gate.ts'
 import type { PhotoDecoder } from '../domain/photo.ts'
 import type { FileStore } from './file-store.ts'
+import type { Jobs } from './jobs.ts'
+import type { Mailer } from './mailer.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { DataVersions } from './versions.ts'
 
@@ -88,6 +90,10 @@ export interface Deps {
   readonly thirdPartyGate: ThirdPartyGate | null
   readonly plan: PlanStore
   readonly versions: DataVersions
+  readonly jobs: Jobs
+  readonly mailer: Mailer
+  /** How mails name the site and link to it; the address has no trailing slash. */
+  readonly site: { readonly name: string; readonly url: string }
   /** True when every page must say 演示数据. */
   readonly demo: boolean
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
+import { isMailAddress } from '../domain/mail-address.ts'
 import { buildRules, checkRules } from '../domain/routing.ts'
 import { askForNewKeys } from '../db/keys.ts'
 import { storeRules } from '../db/plan.ts'
@@ -281,7 +282,7 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
       if (hotline !== '' && !/^[0-9+()（） \-、；;一-鿿]{3,60}$/.test(hotline)) {
         fields.push({ field: 'hotline', message: '热线只能写号码，最多 60 个字。' })
       }
-      if (mailbox !== '' && !/^[^\s@<>"']{1,64}@[^\s@<>"']{3,120}$/.test(mailbox)) {
+      if (mailbox !== '' && !isMailAddress(mailbox)) {
         fields.push({ field: 'mailbox', message: '信箱写成 name@example.gov.cn 的样子。' })
       }
       if (fields[0]) throw new DomainError('invalid-input', fields[0].message, fields)

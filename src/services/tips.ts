@@ -167,8 +167,6 @@ export function createTips(deps: Deps, keys: Keys): Tips {
     earlier: (idempotencyKey) => earlier(idempotencyKey, null),
 
     async file(input) {
-      const before = await earlier(input.idempotencyKey, input.fingerprint)
-      if (before) return { ...before, repeated: true }
       const today = dayOf(clock.now())
       const { route: found, promise } = await routed(input.facts, today)
       const filing = filingKeys(input.idempotencyKey, random)

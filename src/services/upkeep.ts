@@ -5,12 +5,14 @@ import type { Deps } from './ports.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
-  /** Ends pauses and dispute windows, forgets stale drafts, old replies, proofs past their time and blobs that no row names. */
+  /** Ends pauses and dispute windows, forgets stale drafts, old replies, sent mails, spent proofs and blobs that no row names. */
   run(): Promise<void>
 }
 
 /** Days for which a repeated filing still gets its first reply. */
 const FILING_DAYS = 7
+/** Days for which the console shows a mail that went out. */
+const MAIL_DAYS = 90
 /** A blob without a row this old was left by a crash; younger ones may belong to a filing under way. */
 const ORPHAN_DAYS = 7
 
@@ -37,6 +39,11 @@ export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
       await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()
+      await db
+        .deleteFrom('mail')
+        .where('state', '=', 'sent')
+        .where('day', '<', addDays(today, -MAIL_DAYS))
+        .execute()
       const oldest = startOfDay(addDays(today, -ORPHAN_DAYS))
       for await (const blob of files.list()) {
         if (blob.storedAt < oldest && !(await isNamed(blob.key))) await files.delete(blob.key)

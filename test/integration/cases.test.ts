@@ -13,6 +13,7 @@ import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { useTestDatabase } from '../support/database.ts'
+import { quiet } from '../support/notices.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 /** A Wednesday; two working days later is Friday. */
@@ -46,6 +47,7 @@ beforeEach(async () => {
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),
     versions,
+    ...quiet,
     demo: false,
   })
   await services.keys.init()

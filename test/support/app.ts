@@ -26,6 +26,7 @@ import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { createAuthenticator, type Authenticator } from './authenticator.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
+import { quiet } from './notices.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
 
@@ -63,6 +64,8 @@ export async function openTestApp(
     readonly gate?: (deps: { readonly clock: Clock; readonly secret: Uint8Array }) => ProofOfWork
     /** Whose request it is, as the front door would tell; nobody's unless told. */
     readonly client?: (request: Request) => string | null
+    /** What the services use for jobs and mail, over the same database. */
+    readonly notices?: (database: TestDatabase) => Pick<Deps, 'jobs' | 'mailer' | 'site'>
   } = {},
 ): Promise<TestApp> {
   const database = await openTestDatabase()
@@ -88,6 +91,7 @@ export async function openTestApp(
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
     versions,
+    ...(options.notices?.(database) ?? quiet),
     demo: false,
   }
   const services = createServices(deps)
@@ -241,7 +245,7 @@ let members = 0
 
 /** Enrols and signs in a member of a department, the way the console does it, without a key of theirs. */
 export async function signInAs(
-  { services, deps }: { readonly services: Services; readonly deps: Pick<Deps, 'clock'> },
+  { services, deps }: { readonly services: Services; readonly deps?: Pick<Deps, 'clock'> },
   departmentId: string,
   roles: readonly Role[],
 ): Promise<TestMember> {
@@ -265,7 +269,7 @@ export async function signInAs(
     wrappedIdentity: systemRandom.bytes(64),
   })
   const offer = await services.factors.offerTotp({ link }, { name: '蓝天' })
-  const authenticator = createAuthenticator(offer.secret, deps.clock)
+  const authenticator = createAuthenticator(offer.secret, deps?.clock)
   await services.factors.confirmTotp({ link }, offer.sealed, authenticator.code())
   const begun = await services.signIn.begin(username, auth, null)
   if (!('ticket' in begun)) throw new Error('let in without a second factor')

@@ -18,6 +18,7 @@ declare module 'vitest' {
 export interface TestDatabase {
   readonly db: Db
   readonly engine: Connection['engine']
+  readonly execute: Connection['execute']
   /** Where another connection finds the same database; null on PGlite, which has only one. */
   readonly url: string | null
   /** Empties every table but the plan's. Make the services anew afterwards: theirs may remember what was. */

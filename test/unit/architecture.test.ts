@@ -50,7 +50,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   components: { values: MARKUP, types: ['services', 'config.ts'] },
   i18n: { values: ['domain'], packages: [] },
   styles: { values: [] },
-  'config.ts': { values: [], packages: ['zod', 'node:path'] },
+  'config.ts': { values: ['domain'], packages: ['zod', 'node:path'] },
   'env.d.ts': { values: [], types: ['*'] },
   'runtime.ts': EVERYTHING,
   'fetch.ts': { values: ['api', 'domain', 'http', 'runtime.ts'], types: ['*'] },
