@@ -305,7 +305,13 @@ export function createFactors(
       }
       await db.transaction().execute(async (tx) => {
         await settle(tx, setter, owner, 'factor.passkey')
-        await tx.insertInto('passkey').values(row).execute()
+        const stored = await tx
+          .insertInto('passkey')
+          .values(row)
+          .onConflict((conflict) => conflict.column('credential_id').doNothing())
+          .returning('id')
+          .executeTakeFirst()
+        if (!stored) throw new DomainError('forbidden', '这个通行密钥已经登记过了。')
       })
     },
 
