@@ -159,7 +159,7 @@ app.use(async (c, next) => {
   const path = c.req.path
   if (path.startsWith('/staff/') || path.startsWith('/api/v1/staff/') || path.startsWith('/proof/')) {
     const token = SESSION_COOKIE.read(c.req.raw)
-    if (token) c.set('staff', await services.staff.session(token))
+    if (token) c.set('staff', await services.sessions.find(token))
   }
   await next()
 })

@@ -9,6 +9,7 @@ import { createReadingApi } from './reading.ts'
 import { createReceiptsApi } from './receipts.ts'
 import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
+import { createStaffKeysApi } from './staff-keys.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
 import { createTipsApi } from './tips.ts'
 
@@ -23,6 +24,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
+  api.route('/staff', createStaffKeysApi(runtime))
 
   const methods = new Map<string, Set<string>>()
   for (const route of api.routes) {

@@ -8,6 +8,8 @@ export const STATUS = {
   'not-found': 404,
   forbidden: 403,
   'sign-in-required': 401,
+  // RFC 9470: signed in, but not strongly or lately enough for this.
+  'factor-required': 401,
   'cross-site': 403,
   'form-token': 403,
   'too-large': 413,
@@ -32,6 +34,7 @@ export const TITLES: Readonly<Record<ProblemCode, string>> = {
   'not-found': '没有找到',
   forbidden: '没有权限',
   'sign-in-required': '请先登录',
+  'factor-required': '请再验证一次第二因素',
   'cross-site': '请求来自别的网站',
   'form-token': '页面已过期',
   'too-large': '内容太大',

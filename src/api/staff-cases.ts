@@ -47,7 +47,7 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   /** The member, once the page's form token has been checked too. */
   function changing(staff: StaffSession | null, token: string | undefined): StaffSession {
     const member = signedIn(staff)
-    services.formTokens.verify(token, 'staff', member.tokenHash)
+    services.formTokens.verify(token, 'staff', member.sessionId)
     return member
   }
 
@@ -79,6 +79,7 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   api.post('/:caseNo/actions', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
     const request = check(actionBody, await readJson(c.req.raw))
+    if (request.action === 'publish') await services.sessions.requireRecent(staff)
     return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
   })
   api.post('/:caseNo/wraps', async (c) => {

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
-import { relative, resolve, sep } from 'node:path'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { join, relative, resolve, sep } from 'node:path'
 import { readConfig } from '../config.ts'
 import { runCommand, UsageError, type Given } from './command.ts'
 import { StartError } from './failure.ts'
@@ -8,16 +8,25 @@ import { withRuntime } from './with-runtime.ts'
 const HELP = `
 Usage: npm run keys -- init [--out FILE]
        npm run keys -- grant --escrow FILE --member USER [--department ID]
+       npm run keys -- rotate --escrow FILE --department ID
+       npm run keys -- check --escrow FILE
+       npm run keys -- export --case NUMBER --out FOLDER
 
-init   Makes the server's own secrets, one key for every department's queue and the offline escrow key that can
-       open them all. The escrow key is shown once, or written to FILE (mode 0600, outside DATA_DIR). Print it, put it
-       into a sealed envelope, and delete the file: whoever holds it can read every tip.
-grant  Gives a member a department's key with the escrow key, for when no colleague can.
+init    Makes the server's own secrets, one key for every department's queue and the offline escrow key that can
+        open them all. The escrow key is shown once, or written to FILE (mode 0600, outside DATA_DIR). Print it, put it
+        into a sealed envelope, and delete the file: whoever holds it can read every tip.
+grant   Gives a member a department's key with the escrow key, for when no colleague can.
+rotate  Makes a department's next key and moves the open tips to it, for when somebody left and nobody who stays holds
+        the present one. Otherwise a colleague does it in the console, where the server never sees the secret.
+check   Tells whether the escrow key still opens every department's key. Do it once a year, and after keys changed.
+export  Writes a case's sealed files, the keys that lead to them and a script into FOLDER. Nothing is opened here:
+        on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
 
-  --out FILE        where to write the escrow key
+  --out PATH        where to write
   --escrow FILE     file that holds the escrow key
   --member USER     user name of the member who gets the key
-  --department ID   the department whose key it is; default: the member's own
+  --department ID   the department whose key it is; default for grant: the member's own
+  --case NUMBER     e.g. ZY-2611-7QK3F
   --help            show this
 
 The embedded database is opened by one program only: stop the server first.
@@ -70,9 +79,8 @@ async function init(given: Given): Promise<void> {
   console.log(made.escrowIdentity)
 }
 
-async function grant(given: Given): Promise<void> {
+function readEscrow(given: Given): string {
   const path = given.required('escrow')
-  const member = given.required('member')
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -87,13 +95,68 @@ async function grant(given: Given): Promise<void> {
     .find((line) => line.startsWith('AGE-SECRET-KEY-'))
   if (!escrow)
     throw new StartError(`--escrow: ${path} holds no escrow key (a line that begins with AGE-SECRET-KEY-)`)
+  return escrow
+}
+
+async function grant(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const member = given.required('member')
   await withRuntime(({ services }) =>
     services.keys.grantFromEscrow(escrow, member, given.text('department') ?? undefined),
   )
   console.log(`Granted to ${member}.`)
 }
 
-const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = { init, grant }
+async function rotate(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const department = given.required('department')
+  const { members, tips } = await withRuntime(({ services }) =>
+    services.rotations.rotateFromEscrow(escrow, department),
+  )
+  console.log(`Made a new key of ${department} for ${members} member(s); moved ${tips} tip(s) to it.`)
+}
+
+async function checkEscrow(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const { keys, bad } = await withRuntime(({ services }) => services.keys.checkEscrow(escrow))
+  if (bad.length === 0) {
+    console.log(`The escrow key opens all ${keys} keys.`)
+    return
+  }
+  for (const { departmentId, epoch, why } of bad) {
+    console.error(`${departmentId}, key ${epoch}: ${WHY[why]}`)
+  }
+  throw new StartError(`${bad.length} of ${keys} keys are not what they should be; change those keys.`)
+}
+
+const WHY = {
+  missing: 'was never wrapped to the escrow',
+  'does-not-open': 'does not open with the escrow key',
+  'another-key': 'opens, but is not the key that tips are sealed to',
+} as const
+
+async function exportCase(given: Given): Promise<void> {
+  const caseNo = given.required('case')
+  const folder = resolve(given.required('out'))
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    throw new StartError(
+      `--out: ${folder} cannot be made (${(error as NodeJS.ErrnoException).code ?? 'failed'})`,
+    )
+  }
+  const files = await withRuntime(({ services }) => services.offline.exportCase(caseNo))
+  for (const { name, bytes } of files) writeFileSync(join(folder, name), bytes, { mode: 0o600 })
+  console.log(`Wrote ${files.length} files to ${folder}. Open them offline: sh open.sh ESCROW-FILE`)
+}
+
+const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
+  init,
+  grant,
+  rotate,
+  check: checkEscrow,
+  export: exportCase,
+}
 
 await runCommand({
   help: HELP,
@@ -103,10 +166,11 @@ await runCommand({
     escrow: { type: 'string' },
     member: { type: 'string' },
     department: { type: 'string' },
+    case: { type: 'string' },
   },
   run: async (given) => {
     const verb = VERBS[given.positionals[0] ?? '']
-    if (!verb) throw new UsageError('Say what to do: init or grant')
+    if (!verb) throw new UsageError(`Say what to do: ${Object.keys(VERBS).join(', ')}`)
     await verb(given)
   },
 })

@@ -5,10 +5,14 @@ import { withRuntime } from './with-runtime.ts'
 const HELP = `
 Usage: npm run staff -- add --username USER --name NAME --department ID --roles ROLE[,ROLE…]
        npm run staff -- remove USER
+       npm run staff -- reset-factor USER
 
 add     Invites a member and prints a link that works once: the member opens it, chooses a passphrase, and the key
         made from it never leaves the browser. The first administrator of a real database is made this way.
-remove  Takes away the member's access and keys.
+remove  Takes away the member's access and keys; a colleague is asked in the console to change the department's key.
+reset-factor
+        Takes away a lost second factor, ends the member's sessions and prints a link for a new one. In the console any
+        administrator does this for others; this is for the only one.
 
   --username USER   name to sign in with
   --name NAME       name that colleagues see
@@ -52,7 +56,21 @@ async function remove(given: Given): Promise<void> {
   console.log(`Removed ${username}.`)
 }
 
-const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = { add, remove }
+async function resetFactor(given: Given): Promise<void> {
+  const username = given.positionals[1]
+  if (username === undefined) throw new UsageError('Say whose factor to reset: reset-factor USER')
+  await withRuntime(async ({ services, config }) => {
+    const link = await services.factors.reset(null, username)
+    console.log(`The second factor of ${username} is gone. The link for a new one works once, for 72 hours:`)
+    console.log(`${config.publicUrl ?? `http://localhost:${String(config.port)}`}/staff/factor/#${link}`)
+  })
+}
+
+const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
+  add,
+  remove,
+  'reset-factor': resetFactor,
+}
 
 await runCommand({
   help: HELP,
@@ -65,7 +83,7 @@ await runCommand({
   },
   run: async (given) => {
     const verb = VERBS[given.positionals[0] ?? '']
-    if (!verb) throw new UsageError('Say what to do: add or remove')
+    if (!verb) throw new UsageError('Say what to do: add, remove or reset-factor')
     await verb(given)
   },
 })

@@ -1,4 +1,6 @@
+import { sql, type Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
+import type { DepartmentKeyTable } from './tables.ts'
 
 /** A department's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
@@ -6,8 +8,158 @@ export interface DepartmentRecipient {
   readonly recipient: string
 }
 
+/** The newest key of each department. */
+export async function currentKeys(db: Db | Tx): Promise<Selectable<DepartmentKeyTable>[]> {
+  return db
+    .selectFrom('department_key')
+    .selectAll()
+    .distinctOn('department_id')
+    .orderBy('department_id')
+    .orderBy('epoch', 'desc')
+    .execute()
+}
+
 /** The newest recipient of each department. */
 export async function currentRecipients(db: Db | Tx): Promise<ReadonlyMap<string, DepartmentRecipient>> {
-  const rows = await db.selectFrom('department_key').selectAll().orderBy('epoch').execute()
+  const rows = await currentKeys(db)
   return new Map(rows.map((row) => [row.department_id, { epoch: row.epoch, recipient: row.recipient }]))
+}
+
+/** The newest key of one department. */
+export async function currentKey(
+  db: Db | Tx,
+  departmentId: string,
+): Promise<Selectable<DepartmentKeyTable> | undefined> {
+  return db
+    .selectFrom('department_key')
+    .selectAll()
+    .where('department_id', '=', departmentId)
+    .orderBy('epoch', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
+/** {@link currentKey}, with all keys of the department locked: nobody else makes a newer one meanwhile. */
+export async function lockCurrentKey(
+  tx: Tx,
+  departmentId: string,
+): Promise<Selectable<DepartmentKeyTable> | undefined> {
+  const rows = await tx
+    .selectFrom('department_key')
+    .selectAll()
+    .where('department_id', '=', departmentId)
+    .orderBy('epoch', 'desc')
+    .forUpdate()
+    .execute()
+  return rows[0]
+}
+
+/** Marks the newest keys that somebody holds: from now on a newer one is wanted. */
+export async function askForNewKeys(tx: Tx, memberId: string, at: Date): Promise<void> {
+  await sql`
+    update department_key as held set replace_since = ${at}
+    where replace_since is null
+      and epoch = (select max(epoch) from department_key where department_id = held.department_id)
+      and exists (select from key_grant as own where own.department_id = held.department_id
+        and own.epoch = held.epoch and own.member_id = ${memberId}::uuid)`.execute(tx)
+}
+
+/** An active member who holds one generation of a department's key. */
+export interface Holder {
+  readonly memberId: string
+  readonly username: string
+  readonly displayName: string
+  readonly recipient: string
+}
+
+export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number): Promise<Holder[]> {
+  return db
+    .selectFrom('key_grant')
+    .innerJoin('member', 'member.id', 'key_grant.member_id')
+    .select([
+      'member.id as memberId',
+      'member.username',
+      'member.display_name as displayName',
+      'member.recipient',
+    ])
+    .where('key_grant.department_id', '=', departmentId)
+    .where('key_grant.epoch', '=', epoch)
+    .where('member.status', '=', 'active')
+    .orderBy('member.username')
+    .execute()
+}
+
+/** Active members of a department in some of these roles. */
+export async function membersIn(
+  db: Db | Tx,
+  departmentId: string,
+  roles: readonly string[],
+): Promise<Holder[]> {
+  return db
+    .selectFrom('member')
+    .select(['id as memberId', 'username', 'display_name as displayName', 'recipient'])
+    .where('department_id', '=', departmentId)
+    .where('status', '=', 'active')
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('member_role')
+          .select('role')
+          .whereRef('member_role.member_id', '=', 'member.id')
+          .where('role', 'in', roles),
+      ),
+    )
+    .orderBy('username')
+    .execute()
+}
+
+/** A tip's secret under an older key of a department. */
+export interface OldWrap {
+  readonly tipId: string
+  readonly epoch: number
+  readonly wrapped: Uint8Array
+}
+
+/** Tips whose case is not closed and that a department still opens with a key older than `epoch`. */
+const oldWraps = (db: Db | Tx, departmentId: string, epoch: number) =>
+  db
+    .selectFrom('tip_wrap')
+    .innerJoin('tip', 'tip.id', 'tip_wrap.tip_id')
+    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+    .leftJoin('case_file as whole', 'whole.id', 'case_file.attached_to')
+    .where('tip_wrap.department_id', '=', departmentId)
+    .where('tip_wrap.epoch', '<', epoch)
+    .where((eb) => eb(eb.fn.coalesce('whole.state', 'case_file.state'), '<>', 'closed'))
+
+export async function countOldWraps(db: Db | Tx, departmentId: string, epoch: number): Promise<number> {
+  const row = await oldWraps(db, departmentId, epoch)
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return row.count
+}
+
+export async function someOldWraps(
+  db: Db | Tx,
+  departmentId: string,
+  epoch: number,
+  limit: number,
+): Promise<OldWrap[]> {
+  return oldWraps(db, departmentId, epoch)
+    .select(['tip_wrap.tip_id as tipId', 'tip_wrap.epoch', 'tip_wrap.wrapped'])
+    .orderBy('tip_wrap.tip_id')
+    .limit(limit)
+    .execute()
+}
+
+/** Puts the wrap under a newer key in the place of an older one; never where there was none. */
+export async function replaceWrap(tx: Tx, departmentId: string, wrap: OldWrap): Promise<boolean> {
+  const row = await tx
+    .updateTable('tip_wrap')
+    .set({ epoch: wrap.epoch, wrapped: Buffer.from(wrap.wrapped) })
+    .where('tip_id', '=', wrap.tipId)
+    .where('department_id', '=', departmentId)
+    .where('epoch', '<', wrap.epoch)
+    .returning('tip_id')
+    .executeTakeFirst()
+  return row !== undefined
 }

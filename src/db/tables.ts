@@ -95,8 +95,6 @@ export interface MemberTable {
   recipient: string
   wrapped_identity: Bytes
   status: 'active' | 'removed'
-  failed_sign_ins: Generated<number>
-  retry_after: Date | null
   created_at: Date
 }
 
@@ -116,18 +114,86 @@ export interface EnrolmentTable {
 }
 
 export interface SessionTable {
+  /** Stays while the token changes. */
+  id: string
   token_hash: Bytes
   member_id: string
   half: Bytes
   created_at: Date
   seen_at: Date
   expires_at: Date
+  /** When the second factor was last shown; null only in a demonstration, for a member who has none. */
+  factor_at: Date | null
+}
+
+export interface TotpTable {
+  member_id: string
+  sealed: Bytes
+  /** Number of the last time step whose code was taken: no code is taken twice. */
+  last_step: number
+  added_at: Date
+}
+
+export interface PasskeyTable {
+  id: string
+  member_id: string
+  credential_id: string
+  public_key: Bytes
+  counter: number
+  transports: string[]
+  name: string
+  /** The member's identity once more, under a key that only this passkey gives (PRF). */
+  wrapped_identity: Bytes | null
+  added_at: Date
+  used_at: Date | null
+}
+
+export interface PasskeyChallengeTable {
+  hash: Bytes
+  member_id: string
+  purpose: 'prove' | 'add'
+  expires_at: Date
+}
+
+export interface FactorLinkTable {
+  token_hash: Bytes
+  member_id: string
+  created_by: string | null
+  expires_at: Date
+}
+
+export interface PendingSignInTable {
+  token_hash: Bytes
+  member_id: string
+  tries: Generated<number>
+  expires_at: Date
+}
+
+export interface KnownBrowserTable {
+  member_id: string
+  browser: Bytes
+  seen_at: Date
+}
+
+export interface SignInFailureTable {
+  account: Bytes
+  /** Empty: all browsers together from which the account never signed in. */
+  browser: Bytes
+  kind: 'passphrase' | 'factor'
+  failures: number
+  last_at: Date
+  retry_after: Date | null
 }
 
 export interface DepartmentKeyTable {
   department_id: string
   epoch: number
   recipient: string
+  /** Null for the keys that the set-up made. */
+  made_at: Date | null
+  made_by: string | null
+  /** Since when a newer key is wanted, because somebody who holds this one has left. */
+  replace_since: Date | null
 }
 
 export interface KeyGrantTable {
@@ -495,6 +561,13 @@ export interface Database {
   member_role: MemberRoleTable
   enrolment: EnrolmentTable
   session: SessionTable
+  totp: TotpTable
+  passkey: PasskeyTable
+  passkey_challenge: PasskeyChallengeTable
+  factor_link: FactorLinkTable
+  pending_sign_in: PendingSignInTable
+  known_browser: KnownBrowserTable
+  sign_in_failure: SignInFailureTable
   department_key: DepartmentKeyTable
   key_grant: KeyGrantTable
   staff_audit: StaffAuditTable

@@ -186,6 +186,17 @@ export async function tipTotals(db: Db, caseIds: readonly string[]): Promise<Map
   )
 }
 
+/** Every sealed part of a tip. */
+export async function allPartsOf(db: Db, tipId: string): Promise<Selectable<TipPartTable>[]> {
+  return db
+    .selectFrom('tip_part')
+    .selectAll()
+    .where('tip_id', '=', tipId)
+    .orderBy('purpose')
+    .orderBy('part')
+    .execute()
+}
+
 export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<Selectable<TipPartTable>[]> {
   return db
     .selectFrom('tip_part')

@@ -7,6 +7,7 @@ export const PROBLEM_CODES = [
   'not-found',
   'forbidden',
   'sign-in-required',
+  'factor-required',
   'cross-site',
   'form-token',
   'too-large',

@@ -1,11 +1,13 @@
-import type { Role } from './case.ts'
+import { ROLES, type Role } from './case.ts'
 
 /** The console's pages and who may open them. A test walks the folder: a page without a row fails. */
 export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'>> = {
   '/staff/': 'anybody',
   '/staff/sign-in/': 'anybody',
   '/staff/enrol/': 'anybody',
+  '/staff/factor/': 'anybody',
   '/staff/forbidden/': 'anybody',
+  '/staff/account/': ROLES,
   '/staff/queue/': ['officer', 'dispatcher', 'publisher', 'auditor'],
   '/staff/cases/[caseNo]/': ['officer', 'dispatcher', 'publisher', 'auditor'],
   '/staff/departments/': ['officer', 'dispatcher', 'admin'],

@@ -24,6 +24,8 @@ function hostCookie(name: string, sameSite: 'Strict' | 'Lax'): HostCookie {
 
 /** The console's session token. */
 export const SESSION_COOKIE = hostCookie('__Host-sid', 'Strict')
+/** Says that somebody of the staff has signed in from this browser; outlasts the session (services/slow-down.ts). */
+export const BROWSER_COOKIE = hostCookie('__Host-browser', 'Strict')
 /** The draft's id and key: without it nobody, the server included, reads what was typed so far. */
 export const DRAFT_COOKIE = hostCookie('__Host-draft', 'Lax')
 /** An opened receipt. */

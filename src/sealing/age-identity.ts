@@ -16,6 +16,11 @@ export async function pairOf(identity: string): Promise<KeyPair> {
   return { identity, recipient: await identityToRecipient(identity) }
 }
 
+/** Whether text looks like an X25519 recipient; only age itself can tell whether it is one. */
+export function isRecipient(text: string): boolean {
+  return /^age1[02-9ac-hj-np-z]{58}$/.test(text)
+}
+
 /** The age secret made from 32 bytes: Bech32 under the prefix `AGE-SECRET-KEY-`. */
 export function identityFromSeed(seed: Uint8Array): string {
   if (seed.length !== 32) throw new RangeError('An age identity is made from 32 bytes.')

@@ -62,8 +62,19 @@ export async function stretchPassphrase(
   }
 }
 
-/** What the server keeps of a new member's keys, beside salt and parameters. */
+/** What goes into a passkey's pseudo-random function (WebAuthn `prf`), the same for every passkey. */
+export const PASSKEY_INPUT = utf8('lantian/v1/member/passkey')
+
+/** The wrap key that a passkey yields: a second way to the member's identity, beside the passphrase. */
+export function passkeyWrapKey(prfOutput: Uint8Array): Uint8Array {
+  if (prfOutput.length !== 32) throw new RangeError('A passkey yields 32 bytes.')
+  return deriveKey(prfOutput, 'member/passkey')
+}
+
+/** A new member's keys. All but the identity goes to the server, beside salt and parameters. */
 export interface MemberKeys {
+  /** Stays in the browser. */
+  readonly identity: string
   /** `age1…`, to which department keys are granted. */
   readonly recipient: string
   /** The member's secret under the wrap key; opens with {@link unlockMember}. */
@@ -90,7 +101,12 @@ export async function createMemberKeys({
     createKeyPair(),
     stretchPassphrase(passphrase, salt, params),
   ])
-  return { recipient, auth, wrappedIdentity: await lockMember({ username, identity, wrapKey, random }) }
+  return {
+    identity,
+    recipient,
+    auth,
+    wrappedIdentity: await lockMember({ username, identity, wrapKey, random }),
+  }
 }
 
 /** Locks an existing identity under a new wrap key: how a member changes the passphrase. */

@@ -1,10 +1,14 @@
+import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
+import { createFactors, type Factors } from './factors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createOffline, type Offline } from './offline.ts'
+import { createPasskeys, type Passkeys } from './passkeys.ts'
 import { createNotices, type Notices } from './notices.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
@@ -14,6 +18,10 @@ import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
 import { createRewardRules, type RewardRules } from './reward-rules.ts'
 import { createRewards, type Rewards } from './rewards.ts'
+import { createRotations, type Rotations } from './rotations.ts'
+import { createSessions, type Sessions } from './sessions.ts'
+import { createSignIn, type SignIn } from './sign-in.ts'
+import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -36,14 +44,25 @@ export interface Services {
   readonly rewardRules: RewardRules
   readonly rewards: Rewards
   readonly staff: Staff
+  readonly signIn: SignIn
+  readonly sessions: Sessions
+  readonly factors: Factors
+  readonly passkeys: Passkeys
+  readonly account: Account
   readonly keys: Keys
+  readonly rotations: Rotations
+  readonly offline: Offline
   readonly readiness: Readiness
   readonly notices: Notices
   readonly upkeep: Upkeep
 }
 
 export function createServices(deps: Deps): Services {
-  const keys = createKeys(deps)
+  const sessions = createSessions(deps)
+  const passkeys = createPasskeys(deps)
+  const slowDowns = createSlowDowns(deps)
+  const factors = createFactors(deps, sessions, passkeys, slowDowns)
+  const keys = createKeys(deps, sessions)
   const readiness = createReadiness(deps, keys)
   const tips = createTips(deps, keys)
   const photos = createPhotos(deps)
@@ -68,8 +87,15 @@ export function createServices(deps: Deps): Services {
     cases,
     rewardRules,
     rewards,
-    staff: createStaff(deps),
+    staff: createStaff(deps, factors),
+    signIn: createSignIn(deps, sessions, factors, passkeys, slowDowns),
+    sessions,
+    factors,
+    passkeys,
+    account: createAccount(deps, sessions, slowDowns),
     keys,
+    rotations: createRotations(deps, keys, sessions),
+    offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, rewards, drafts),

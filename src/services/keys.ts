@@ -1,17 +1,29 @@
 import { DomainError } from '../domain/errors.ts'
-import { currentRecipients, type DepartmentRecipient } from '../db/keys.ts'
+import { currentKey, currentRecipients, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
 import type { Tx } from '../db/connect.ts'
 import { createKeyPair, pairOf } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
+import { isAge } from './cases/wraps.ts'
 import type { Deps } from './ports.ts'
+import type { Sessions } from './sessions.ts'
+import type { StaffSession } from './staff.ts'
 
-/** A department's secret, wrapped to one member. */
+/** One generation of a department's secret, wrapped to one holder. */
 export interface Grant {
   readonly departmentId: string
   readonly epoch: number
   readonly wrapped: Uint8Array
+  /** What is sealed to it; the holder's browser checks that the secret belongs to it. */
+  readonly recipient: string
+}
+
+/** A key that the escrow does not open, or that is not the one tips are sealed to. */
+export interface BadEscrowGrant {
+  readonly departmentId: string
+  readonly epoch: number
+  readonly why: 'missing' | 'does-not-open' | 'another-key'
 }
 
 /** A colleague who cannot open anything yet. */
@@ -40,55 +52,83 @@ export interface Keys {
   grantsFor(memberId: string): Promise<Grant[]>
   /** Officers and dispatchers of the reader's department without the current key. */
   waiting(reader: Reader): Promise<WaitingMember[]>
-  /** A colleague's browser wrapped the key. @throws {DomainError} `forbidden`, `invalid-input` */
-  addGrant(reader: Reader, grant: { memberId: string; epoch: number; wrapped: Uint8Array }): Promise<void>
+  /**
+   * A colleague's browser wrapped the present key, and those before it that the colleague holds, so that older cases
+   * open too. @throws {DomainError} `factor-required`, `forbidden`, `invalid-input`
+   */
+  addGrants(
+    session: StaffSession,
+    memberId: string,
+    grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
+  ): Promise<void>
+  /** To whom every key is wrapped besides its holders. @throws {DomainError} `not-found` before {@link init} */
+  escrowRecipient(): Promise<string>
+  /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not the escrow's */
+  mustBeEscrow(escrowIdentity: string): Promise<string>
+  /** All generations of a department's key as the escrow opens them. */
+  escrowGrants(departmentId: string): Promise<Grant[]>
+  /**
+   * Whether the escrow opens every key and each is the one tips are sealed to: a browser makes keys where nobody can
+   * look, so this is asked offline from time to time. Answers how many were looked at and what is wrong.
+   */
+  checkEscrow(escrowIdentity: string): Promise<{ readonly keys: number; readonly bad: BadEscrowGrant[] }>
 }
 
-const READING_ROLES = ['officer', 'dispatcher']
+/** Roles that open tips, and so hold their department's key. */
+export const READING_ROLES: readonly string[] = ['officer', 'dispatcher']
+const MAX_WRAP_BYTES = 4096
 
-export function createKeys(deps: Deps): Keys {
+export function createKeys(deps: Deps, sessions: Sessions): Keys {
   const { db, random } = deps
 
   async function waitingIn(departmentId: string): Promise<WaitingMember[]> {
-    const current = (await currentRecipients(db)).get(departmentId)
+    const current = await currentKey(db, departmentId)
     if (!current) return []
-    const rows = await db
-      .selectFrom('member')
-      .select(['id', 'username', 'display_name', 'recipient'])
-      .where('department_id', '=', departmentId)
-      .where('status', '=', 'active')
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom('member_role')
-            .select('role')
-            .whereRef('member_role.member_id', '=', 'member.id')
-            .where('role', 'in', READING_ROLES),
-        ),
-      )
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom('key_grant')
-              .select('id')
-              .whereRef('key_grant.member_id', '=', 'member.id')
-              .where('key_grant.department_id', '=', departmentId)
-              .where('key_grant.epoch', '=', current.epoch),
-          ),
-        ),
-      )
-      .orderBy('username')
-      .execute()
-    return rows.map((row) => ({
-      memberId: row.id,
-      username: row.username,
-      displayName: row.display_name,
-      departmentId,
-      epoch: current.epoch,
-      recipient: row.recipient,
-    }))
+    const holders = new Set(
+      (await holdersOf(db, departmentId, current.epoch)).map(({ memberId }) => memberId),
+    )
+    const members = await membersIn(db, departmentId, READING_ROLES)
+    return members
+      .filter(({ memberId }) => !holders.has(memberId))
+      .map((member) => ({ ...member, departmentId, epoch: current.epoch }))
   }
+
+  async function escrowRecipient(): Promise<string> {
+    const row = await db.selectFrom('setting').select('value').where('key', '=', 'escrow').executeTakeFirst()
+    const recipient = (row?.value as { recipient?: string } | undefined)?.recipient
+    if (recipient === undefined) throw new DomainError('not-found', 'there are no keys yet')
+    return recipient
+  }
+
+  async function mustBeEscrow(escrowIdentity: string): Promise<string> {
+    const recipient = await escrowRecipient()
+    const pair = await pairOf(escrowIdentity).catch(() => null)
+    if (pair?.recipient !== recipient) {
+      throw new DomainError('invalid-input', 'this is not the escrow key of this database')
+    }
+    return recipient
+  }
+
+  const grantsOf = (holder: string | null) =>
+    db
+      .selectFrom('key_grant')
+      .innerJoin('department_key', (join) =>
+        join
+          .onRef('department_key.department_id', '=', 'key_grant.department_id')
+          .onRef('department_key.epoch', '=', 'key_grant.epoch'),
+      )
+      .select([
+        'key_grant.department_id as departmentId',
+        'key_grant.epoch',
+        'key_grant.wrapped',
+        'department_key.recipient',
+      ])
+      .where('key_grant.member_id', holder === null ? 'is' : '=', holder)
+      .orderBy('key_grant.department_id')
+      .orderBy('key_grant.epoch')
+
+  const escrowGrants = (departmentId: string): Promise<Grant[]> =>
+    grantsOf(null).where('key_grant.department_id', '=', departmentId).execute()
 
   return {
     async init() {
@@ -115,7 +155,16 @@ export function createKeys(deps: Deps): Keys {
         if (!stored) throw new DomainError('case-transition', 'keys exist already; they are made once')
         await tx
           .insertInto('department_key')
-          .values(made.map(({ id, recipient }) => ({ department_id: id, epoch: 1, recipient })))
+          .values(
+            made.map(({ id, recipient }) => ({
+              department_id: id,
+              epoch: 1,
+              recipient,
+              made_at: null,
+              made_by: null,
+              replace_since: null,
+            })),
+          )
           .execute()
         await tx
           .insertInto('key_grant')
@@ -143,21 +192,8 @@ export function createKeys(deps: Deps): Keys {
         .executeTakeFirst()
       if (!member) throw new DomainError('not-found', `no active member ${username}`)
       const department = departmentId ?? member.department_id
-      const escrow = await db
-        .selectFrom('setting')
-        .select('value')
-        .where('key', '=', 'escrow')
-        .executeTakeFirst()
-      const pair = await pairOf(escrowIdentity).catch(() => null)
-      if (!pair || (escrow?.value as { recipient?: string } | undefined)?.recipient !== pair.recipient) {
-        throw new DomainError('invalid-input', 'this is not the escrow key of this database')
-      }
-      const grants = await db
-        .selectFrom('key_grant')
-        .select(['epoch', 'wrapped'])
-        .where('department_id', '=', department)
-        .where('member_id', 'is', null)
-        .execute()
+      await mustBeEscrow(escrowIdentity)
+      const grants = await escrowGrants(department)
       if (grants.length === 0) throw new DomainError('not-found', `no key of ${department}`)
       for (const { epoch, wrapped } of grants) {
         const address = { department, epoch }
@@ -179,14 +215,34 @@ export function createKeys(deps: Deps): Keys {
 
     recipients: (tx) => currentRecipients(tx ?? db),
 
-    async grantsFor(memberId) {
-      const rows = await db
-        .selectFrom('key_grant')
-        .select(['department_id', 'epoch', 'wrapped'])
-        .where('member_id', '=', memberId)
-        .orderBy('epoch')
-        .execute()
-      return rows.map((row) => ({ departmentId: row.department_id, epoch: row.epoch, wrapped: row.wrapped }))
+    grantsFor: (memberId) => grantsOf(memberId).execute(),
+
+    escrowRecipient,
+    mustBeEscrow,
+    escrowGrants,
+
+    async checkEscrow(escrowIdentity) {
+      await mustBeEscrow(escrowIdentity)
+      const keys = await db.selectFrom('department_key').selectAll().orderBy('department_id').execute()
+      const grants = await grantsOf(null).execute()
+      const bad: BadEscrowGrant[] = []
+      for (const { department_id: departmentId, epoch, recipient } of keys) {
+        const grant = grants.find((one) => one.departmentId === departmentId && one.epoch === epoch)
+        const address = { department: departmentId, epoch }
+        const identity = grant
+          ? await openGrant(address, grant.wrapped, escrowIdentity).catch(() => null)
+          : undefined
+        const why =
+          identity === undefined
+            ? 'missing'
+            : identity === null
+              ? 'does-not-open'
+              : (await pairOf(identity)).recipient === recipient
+                ? null
+                : 'another-key'
+        if (why !== null) bad.push({ departmentId, epoch, why })
+      }
+      return { keys: keys.length, bad }
     },
 
     waiting: (reader) =>
@@ -194,38 +250,43 @@ export function createKeys(deps: Deps): Keys {
         ? waitingIn(reader.departmentId)
         : Promise.resolve([]),
 
-    async addGrant(reader, grant) {
-      const held = await db
-        .selectFrom('key_grant')
-        .select('id')
-        .where('member_id', '=', reader.memberId)
-        .where('department_id', '=', reader.departmentId)
-        .where('epoch', '=', grant.epoch)
-        .executeTakeFirst()
-      if (!held) throw new DomainError('forbidden', '您自己还没有本单位的钥匙，不能授予别人。')
-      const target = (await waitingIn(reader.departmentId)).find(
-        (member) => member.memberId === grant.memberId,
+    async addGrants(session, memberId, grants) {
+      await sessions.requireRecent(session)
+      const { departmentId } = session
+      const held = new Set(
+        (await grantsOf(session.memberId).where('key_grant.department_id', '=', departmentId).execute()).map(
+          ({ epoch }) => epoch,
+        ),
       )
-      if (target?.epoch !== grant.epoch) {
+      if (grants.length === 0 || !grants.every(({ epoch }) => held.has(epoch))) {
+        throw new DomainError('forbidden', '您自己还没有本单位的钥匙，不能授予别人。')
+      }
+      const target = (await waitingIn(departmentId)).find((member) => member.memberId === memberId)
+      if (!target || !grants.some(({ epoch }) => epoch === target.epoch)) {
         throw new DomainError('invalid-input', '这位成员不在等待名单里，请刷新页面。')
+      }
+      if (!grants.every(({ wrapped }) => isAge(wrapped) && wrapped.length <= MAX_WRAP_BYTES)) {
+        throw new DomainError('invalid-input', '钥匙格式不对，请刷新页面重试。')
       }
       await db.transaction().execute(async (tx) => {
         await tx
           .insertInto('key_grant')
-          .values({
-            id: random.uuid(),
-            department_id: reader.departmentId,
-            epoch: grant.epoch,
-            member_id: grant.memberId,
-            wrapped: Buffer.from(grant.wrapped),
-            granted_by: reader.memberId,
-          })
+          .values(
+            grants.map(({ epoch, wrapped }) => ({
+              id: random.uuid(),
+              department_id: departmentId,
+              epoch,
+              member_id: memberId,
+              wrapped: Buffer.from(wrapped),
+              granted_by: session.memberId,
+            })),
+          )
           .onConflict((conflict) => conflict.doNothing())
           .execute()
         await recordAudit(tx, {
           at: deps.clock.now(),
-          memberId: reader.memberId,
-          role: reader.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+          memberId: session.memberId,
+          role: session.roles.find((role) => READING_ROLES.includes(role)) ?? null,
           action: 'key.grant',
           object: target.username,
         })

@@ -1,28 +1,27 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Role } from '../domain/case.ts'
-import { DomainError, RateLimitedError } from '../domain/errors.ts'
+import { DomainError } from '../domain/errors.ts'
 import { isMailAddress } from '../domain/mail-address.ts'
 import { buildRules, checkRules } from '../domain/routing.ts'
+import { askForNewKeys } from '../db/keys.ts'
 import { storeRules } from '../db/plan.ts'
-import { MEMBER_KDF, type KdfParams } from '../sealing/member-keys.ts'
+import { isRecipient } from '../sealing/age-identity.ts'
+import { badKeys, toRow, type PassphraseRecord } from './account.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
-import { fakeSaltOf } from './lookup.ts'
+import type { Factors } from './factors.ts'
 import type { Deps } from './ports.ts'
+import { hashOf, newToken } from './tokens.ts'
 
 /** Who is signed in. */
 export interface StaffSession extends Reader {
   readonly username: string
   readonly displayName: string
-  readonly tokenHash: string
-}
-
-export interface SignedIn {
-  /** For the cookie; the database keeps its hash. */
-  readonly token: string
-  readonly wrappedIdentity: Uint8Array
+  /** Names the session; form tokens are bound to it. */
+  readonly sessionId: string
+  /** When the second factor was last shown; null only in a demonstration, for a member who has none. */
+  readonly factorAt: Date | null
 }
 
 export interface MemberSummary {
@@ -56,31 +55,19 @@ export interface NewMember {
 }
 
 export interface Staff {
-  /** How the browser must stretch a passphrase. An unknown name gets a salt that stays the same. */
-  kdf(username: string): Promise<{ readonly salt: Uint8Array; readonly params: KdfParams }>
-  /** @throws {DomainError} `forbidden` alike for an unknown name and a wrong passphrase, `rate-limited` */
-  signIn(username: string, auth: string): Promise<SignedIn>
-  session(token: string): Promise<StaffSession | null>
-  /** The half of the resting key that the server holds. */
-  half(session: StaffSession): Promise<Uint8Array>
-  wrappedIdentity(session: StaffSession): Promise<Uint8Array>
-  signOut(session: StaffSession): Promise<void>
   /** @throws {DomainError} `invalid-input` */
   createEnrolment(member: NewMember): Promise<{ readonly token: string; readonly expiresAt: Date }>
   /** @throws {DomainError} `not-found` for a token that is unknown, used or late */
   enrolment(
     token: string,
   ): Promise<{ readonly username: string; readonly displayName: string; readonly departmentId: string }>
-  enrol(keys: {
-    token: string
-    salt: Uint8Array
-    kdf: KdfParams
-    auth: string
-    recipient: string
-    wrappedIdentity: Uint8Array
-  }): Promise<void>
+  /** Makes the member. Answers the link with which the second factor is set up. @throws {DomainError} `not-found` */
+  enrol(keys: { token: string; recipient: string } & PassphraseRecord): Promise<string>
   members(reader: Reader): Promise<MemberSummary[]>
-  /** Ends somebody's membership: sessions and grants go at once. @throws {DomainError} `not-found` */
+  /**
+   * Ends somebody's membership: sessions, factors and grants go at once, and the keys that the member held are to be
+   * replaced. @throws {DomainError} `not-found`
+   */
   remove(username: string, by?: Reader): Promise<void>
   /** @throws {DomainError} `forbidden`, `stale-version`, `invalid-input` */
   editDepartment(
@@ -95,12 +82,7 @@ export interface Staff {
   audit(reader: Reader, cursor: string | null): Promise<AuditPage>
 }
 
-const IDLE_MS = 15 * 60_000
-const ABSOLUTE_MS = 8 * 3_600_000
-const TOUCH_MS = 60_000
 const ENROLMENT_MS = 72 * 3_600_000
-const FREE_TRIES = 5
-const MAX_DELAY_MS = 30_000
 const AUDIT_PAGE = 100
 
 /** Roles that one person may not have together: who proposes or keeps must not approve. */
@@ -109,29 +91,27 @@ const EXCLUSIVE: readonly (readonly [Role, Role])[] = [
   ['custodian', 'approver'],
 ]
 
-const hashOf = (text: string): Buffer => createHash('sha256').update(text).digest()
-const token = (deps: Deps): string => Buffer.from(deps.random.bytes(32)).toString('base64url')
+/** What goes with a membership. */
+const OF_A_MEMBER = [
+  'session',
+  'pending_sign_in',
+  'key_grant',
+  'totp',
+  'passkey',
+  'factor_link',
+  'known_browser',
+] as const
 
 function isPrintable(text: string, max: number): boolean {
   return text.length <= max && !/\p{Cc}/u.test(text)
 }
 
-export function createStaff(deps: Deps): Staff {
+export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): Staff {
   const { db, clock, versions } = deps
-  const refused = (): DomainError => new DomainError('forbidden', '用户名或口令不对。')
-
   const allow = (reader: Reader, ...roles: Role[]): void => {
     if (!roles.some((role) => reader.roles.includes(role))) {
       throw new DomainError('forbidden', '您的角色没有这个权限。')
     }
-  }
-
-  async function sessionRow(session: StaffSession): Promise<{ half: Buffer }> {
-    return db
-      .selectFrom('session')
-      .select('half')
-      .where('token_hash', '=', Buffer.from(session.tokenHash, 'hex'))
-      .executeTakeFirstOrThrow()
   }
 
   async function openEnrolment(given: string) {
@@ -147,146 +127,6 @@ export function createStaff(deps: Deps): Staff {
   }
 
   return {
-    async kdf(username) {
-      const found = await db
-        .selectFrom('member')
-        .select(['salt', 'kdf'])
-        .where('username', '=', username)
-        .executeTakeFirst()
-      return found
-        ? { salt: found.salt, params: found.kdf }
-        : { salt: fakeSaltOf(deps.secrets.salt, username), params: MEMBER_KDF }
-    },
-
-    async signIn(username, auth) {
-      const now = clock.now()
-      const found = await db
-        .selectFrom('member')
-        .selectAll()
-        .where('username', '=', username)
-        .where('status', '=', 'active')
-        .executeTakeFirst()
-      const given = hashOf(auth)
-      const right = timingSafeEqual(given, found?.auth_hash ?? hashOf('nobody')) && found !== undefined
-      if (found?.retry_after && found.retry_after > now && !right) {
-        const seconds = Math.ceil((found.retry_after.getTime() - now.getTime()) / 1000)
-        throw new RateLimitedError('连续输错多次，请过半分钟再试。', seconds)
-      }
-      if (!found || !right) {
-        if (found) {
-          const failures = found.failed_sign_ins + 1
-          const delay =
-            failures < FREE_TRIES ? 0 : Math.min(MAX_DELAY_MS, 1000 * 2 ** (failures - FREE_TRIES))
-          // Only wrong passphrases wait: whoever knows the right one is never locked out by somebody else's guesses.
-          await db
-            .updateTable('member')
-            .set({
-              failed_sign_ins: failures,
-              retry_after: delay === 0 ? null : new Date(now.getTime() + delay),
-            })
-            .where('id', '=', found.id)
-            .execute()
-        }
-        throw refused()
-      }
-      const value = token(deps)
-      await db.transaction().execute(async (tx) => {
-        await tx.deleteFrom('session').where('expires_at', '<', now).execute()
-        await tx
-          .updateTable('member')
-          .set({ failed_sign_ins: 0, retry_after: null })
-          .where('id', '=', found.id)
-          .execute()
-        await tx
-          .insertInto('session')
-          .values({
-            token_hash: hashOf(value),
-            member_id: found.id,
-            half: Buffer.from(deps.random.bytes(32)),
-            created_at: now,
-            seen_at: now,
-            expires_at: new Date(now.getTime() + ABSOLUTE_MS),
-          })
-          .execute()
-        await recordAudit(tx, {
-          at: now,
-          memberId: found.id,
-          role: null,
-          action: 'sign-in',
-          object: found.username,
-        })
-      })
-      return { token: value, wrappedIdentity: found.wrapped_identity }
-    },
-
-    async session(value) {
-      const now = clock.now()
-      const hash = hashOf(value)
-      const found = await db
-        .selectFrom('session')
-        .innerJoin('member', 'member.id', 'session.member_id')
-        .select((eb) => [
-          'member.id',
-          'member.username',
-          'member.display_name',
-          'member.department_id',
-          'session.seen_at',
-          'session.expires_at',
-          eb
-            .selectFrom('member_role')
-            .select(sql<string[]>`array_agg(role order by role)`.as('roles'))
-            .whereRef('member_role.member_id', '=', 'member.id')
-            .as('roles'),
-        ])
-        .where('session.token_hash', '=', hash)
-        .where('member.status', '=', 'active')
-        .executeTakeFirst()
-      if (!found) return null
-      const idle = now.getTime() - found.seen_at.getTime()
-      if (found.expires_at <= now || idle > IDLE_MS) {
-        await db.deleteFrom('session').where('token_hash', '=', hash).execute()
-        return null
-      }
-      if (idle > TOUCH_MS) {
-        await db.updateTable('session').set({ seen_at: now }).where('token_hash', '=', hash).execute()
-      }
-      return {
-        memberId: found.id,
-        username: found.username,
-        displayName: found.display_name,
-        departmentId: found.department_id,
-        roles: (found.roles ?? []) as Role[],
-        tokenHash: hash.toString('hex'),
-      }
-    },
-
-    half: async (session) => (await sessionRow(session)).half,
-
-    async wrappedIdentity(session) {
-      const row = await db
-        .selectFrom('member')
-        .select('wrapped_identity')
-        .where('id', '=', session.memberId)
-        .executeTakeFirstOrThrow()
-      return row.wrapped_identity
-    },
-
-    async signOut(session) {
-      await db.transaction().execute(async (tx) => {
-        await tx
-          .deleteFrom('session')
-          .where('token_hash', '=', Buffer.from(session.tokenHash, 'hex'))
-          .execute()
-        await recordAudit(tx, {
-          at: clock.now(),
-          memberId: session.memberId,
-          role: null,
-          action: 'sign-out',
-          object: session.username,
-        })
-      })
-    },
-
     async createEnrolment(member) {
       const fields = []
       if (!/^[a-z0-9][a-z0-9-]{2,31}$/.test(member.username)) {
@@ -310,7 +150,7 @@ export function createStaff(deps: Deps): Staff {
       if (taken) fields.push({ field: 'username', message: '这个用户名已经有人用了。' })
       const [first] = fields
       if (first) throw new DomainError('invalid-input', first.message, fields)
-      const value = token(deps)
+      const value = newToken(deps.random)
       const expiresAt = new Date(clock.now().getTime() + ENROLMENT_MS)
       await db.transaction().execute(async (tx) => {
         await tx.deleteFrom('enrolment').where('username', '=', member.username).execute()
@@ -344,15 +184,10 @@ export function createStaff(deps: Deps): Staff {
 
     async enrol(keys) {
       const found = await openEnrolment(keys.token)
-      if (
-        !/^age1[0-9a-z]{20,100}$/.test(keys.recipient) ||
-        keys.salt.length !== 16 ||
-        keys.wrappedIdentity.length > 1000
-      ) {
-        throw new DomainError('invalid-input', '密钥格式不对，请刷新页面重试。')
-      }
+      const record = toRow(keys)
+      if (!isRecipient(keys.recipient)) throw badKeys()
       const id = deps.random.uuid()
-      await db.transaction().execute(async (tx) => {
+      return db.transaction().execute(async (tx) => {
         const used = await tx
           .deleteFrom('enrolment')
           .where('token_hash', '=', hashOf(keys.token))
@@ -366,13 +201,9 @@ export function createStaff(deps: Deps): Staff {
             username: found.username,
             display_name: found.display_name,
             department_id: found.department_id,
-            salt: Buffer.from(keys.salt),
-            kdf: JSON.stringify(keys.kdf),
-            auth_hash: hashOf(keys.auth),
+            ...record,
             recipient: keys.recipient,
-            wrapped_identity: Buffer.from(keys.wrappedIdentity),
             status: 'active',
-            retry_after: null,
             created_at: clock.now(),
           })
           .execute()
@@ -387,6 +218,7 @@ export function createStaff(deps: Deps): Staff {
           action: 'member.enrol',
           object: found.username,
         })
+        return factors.createLink(tx, id, found.created_by)
       })
     },
 
@@ -428,8 +260,9 @@ export function createStaff(deps: Deps): Staff {
           .returning('id')
           .executeTakeFirst()
         if (!gone) throw new DomainError('not-found', `没有在职成员 ${username}。`)
-        await tx.deleteFrom('session').where('member_id', '=', gone.id).execute()
-        await tx.deleteFrom('key_grant').where('member_id', '=', gone.id).execute()
+        // The member may have kept a copy of what could be opened: later tips need a key of which there is none.
+        await askForNewKeys(tx, gone.id, clock.now())
+        for (const table of OF_A_MEMBER) await tx.deleteFrom(table).where('member_id', '=', gone.id).execute()
         await recordAudit(tx, {
           at: clock.now(),
           memberId: by?.memberId ?? null,

@@ -14,6 +14,7 @@ import {
   stretchPassphrase,
   unlockMember,
 } from '../../src/sealing/member-keys.ts'
+import { createAuthenticator, type Authenticator } from '../support/authenticator.ts'
 import { administer, databaseUrl } from '../support/database.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -57,6 +58,18 @@ async function post<T>(url: string, body: unknown): Promise<{ status: number; bo
   return { status: reply.status, body: (await reply.json()) as T, cookie }
 }
 
+/** The member's phone, as of the last enrolment or reset. */
+let authenticator: Authenticator
+
+/** Sets an authenticator up with the member's link. */
+async function setUpFactor(url: string, link: string): Promise<number> {
+  const api = `${url}/api/v1/staff/factors`
+  const { status, body } = await post<{ secret: string; sealed: string }>(`${api}/totp-offer`, { link })
+  if (status !== 200) return status
+  authenticator = createAuthenticator(body.secret)
+  return (await post(`${api}/totp`, { link, sealed: body.sealed, code: authenticator.code() })).status
+}
+
 /** What the enrolment page does in the member's browser. */
 async function enrol(url: string, link: string): Promise<{ status: number; username: string }> {
   const token = link.split('#')[1] ?? ''
@@ -64,7 +77,7 @@ async function enrol(url: string, link: string): Promise<{ status: number; usern
   const { username } = found.body
   const salt = random(SALT_BYTES)
   const made = await createMemberKeys({ username, passphrase: PASSPHRASE, salt, params: MEMBER_KDF, random })
-  const { status } = await post(`${url}/api/v1/staff/enrol`, {
+  const { status, body } = await post<{ link: string }>(`${url}/api/v1/staff/enrol`, {
     token,
     salt: toBase64Url(salt),
     kdf: MEMBER_KDF,
@@ -72,28 +85,28 @@ async function enrol(url: string, link: string): Promise<{ status: number; usern
     recipient: made.recipient,
     wrappedIdentity: toBase64Url(made.wrappedIdentity),
   })
-  return { status, username }
+  return { status: status === 201 ? await setUpFactor(url, body.link) : status, username }
 }
 
 const bytesOf = (text: string): Uint8Array => fromBase64Url(text) ?? new Uint8Array()
 
 /** Signs in as the browser does; answers the status, the cookie and the member's own key. */
 async function signIn(url: string, username: string) {
-  const kdf = await post<{ salt: string; params: typeof MEMBER_KDF }>(`${url}/api/v1/staff/kdf`, { username })
+  const api = `${url}/api/v1/staff`
+  const kdf = await post<{ salt: string; params: typeof MEMBER_KDF }>(`${api}/kdf`, { username })
   const keys = await stretchPassphrase(PASSPHRASE, bytesOf(kdf.body.salt), kdf.body.params)
-  const signedIn = await post<{ wrappedIdentity: string }>(`${url}/api/v1/staff/sign-in`, {
-    username,
-    auth: keys.auth,
-  })
+  const begun = await post<{ ticket: string }>(`${api}/sign-in`, { username, auth: keys.auth })
+  if (begun.status !== 200) return { status: begun.status, cookie: '', identity: () => Promise.resolve('') }
+  const { ticket } = begun.body
+  const { status, cookie } = await post(`${api}/sign-in/code`, { ticket, code: authenticator.code() })
   return {
-    status: signedIn.status,
-    cookie: signedIn.cookie,
-    identity: () =>
-      unlockMember({
-        username,
-        wrapKey: keys.wrapKey,
-        wrappedIdentity: bytesOf(signedIn.body.wrappedIdentity),
-      }),
+    status,
+    cookie,
+    identity: async () => {
+      const reply = await fetch(`${api}/keys`, { headers: { cookie } })
+      const { wrappedIdentity } = (await reply.json()) as { wrappedIdentity: string }
+      return unlockMember({ username, wrapKey: keys.wrapKey, wrappedIdentity: bytesOf(wrappedIdentity) })
+    },
   }
 }
 
@@ -225,6 +238,38 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
       await identity(),
     )
     expect(secret).toMatch(/^AGE-SECRET-KEY-/)
+  })
+
+  it('finds that the escrow key opens every key', async () => {
+    const lost = await run('keys', 'check')
+    expect(lost).toMatchObject({ code: 2, out: '' })
+    expect(await run('keys', 'check', '--escrow', escrow())).toEqual({
+      code: 0,
+      out: 'The escrow key opens all 41 keys.\n',
+      err: '',
+    })
+  })
+
+  it('changes a department’s key with the escrow key and hands it to who reads there', async () => {
+    const missing = await run('keys', 'rotate', '--escrow', escrow(), '--department', 'nowhere')
+    expect(missing).toMatchObject({ code: 1, out: '' })
+    expect(await run('keys', 'rotate', '--escrow', escrow(), '--department', 'qu-daqiban')).toEqual({
+      code: 0,
+      out: 'Made a new key of qu-daqiban for 1 member(s); moved 0 tip(s) to it.\n',
+      err: '',
+    })
+    expect((await run('keys', 'check', '--escrow', escrow())).out).toContain('all 42 keys')
+  })
+
+  it('helps the only administrator to a new second factor', async () => {
+    expect(await run('staff', 'reset-factor', 'nobody')).toMatchObject({ code: 1, out: '' })
+    const reset = await run('staff', 'reset-factor', 'first')
+    expect(reset).toMatchObject({ code: 0, err: '' })
+    expect((await signIn(address(), 'first')).status).toBe(403)
+    const link = /\/staff\/factor\/#(\S+)/.exec(reset.out)?.[1] ?? ''
+    expect(await setUpFactor(address(), link)).toBe(201)
+    expect(await setUpFactor(address(), link)).toBe(404)
+    expect((await signIn(address(), 'first')).status).toBe(200)
   })
 
   it('removes a member, who is out at once', async () => {

@@ -116,14 +116,53 @@ const NOT_A_WRAP = { tipId: '00000000-0000-4000-8000-000000000000', epoch: 1, wr
 /** Who may do what: every route of the console's API has a row, or this file fails. */
 const TABLE: Readonly<Record<string, Row>> = {
   'POST /staff/kdf': { body: () => ({ username: 'x' }), expected: { others: 200 } },
-  'POST /staff/sign-in': { body: () => ({ username: 'x', auth: 'y' }), expected: { others: 403 } },
+  'POST /staff/sign-in': {
+    body: () => ({ username: randomUUID(), auth: 'y' }),
+    expected: { others: 403 },
+  },
+  'POST /staff/sign-in/code': { body: () => ({ ticket: 'x', code: '000000' }), expected: { others: 401 } },
+  'POST /staff/sign-in/passkey-options': { body: () => ({ ticket: 'x' }), expected: { others: 401 } },
+  'POST /staff/sign-in/passkey': { body: () => ({}), expected: { others: 422 } },
   'POST /staff/enrolment': { body: () => ({ token: 'x' }), expected: { others: 404 } },
   'POST /staff/enrol': { body: () => ({}), expected: { others: 422 } },
+  // With a link that nobody has, and without one for the own account alone.
+  'POST /staff/factors/link': { body: () => ({ link: 'x' }), expected: { others: 404 } },
+  'POST /staff/factors/totp-offer': { body: () => ({}), expected: signedIn },
+  'POST /staff/factors/totp': {
+    body: () => ({ sealed: 'AAAA', code: '000000' }),
+    expected: { nobody: 401, others: 422 },
+  },
+  'POST /staff/factors/passkey-offer': { body: () => ({}), expected: signedIn },
+  'POST /staff/factors/passkey': { body: () => ({}), expected: { others: 422 } },
+  'POST /staff/factors/remove': {
+    body: () => ({ factor: randomUUID() }),
+    expected: { nobody: 401, others: 404 },
+  },
+  'GET /staff/recent': { expected: signedIn },
+  'POST /staff/recent/code': { body: () => ({ code: '000000' }), expected: { nobody: 401, others: 403 } },
+  'POST /staff/recent/passkey-options': { body: () => ({}), expected: { nobody: 401, others: 422 } },
+  'POST /staff/recent/passkey': { body: () => ({}), expected: { nobody: 401, others: 422 } },
+  'POST /staff/passphrase': { body: () => ({}), expected: { nobody: 401, others: 422 } },
   'GET /staff/keys': { expected: signedIn },
   'GET /staff/recipients': { expected: signedIn },
   // Nobody here holds a key, so nobody has one to give.
   'POST /staff/grants': {
-    body: () => ({ memberId: randomUUID(), epoch: 1, wrapped: 'AAAA' }),
+    body: () => ({ memberId: randomUUID(), grants: [{ epoch: 1, wrapped: 'AAAA' }] }),
+    expected: { nobody: 401, others: 403 },
+  },
+  'GET /staff/rotation': { expected: { nobody: 401, others: 403 } },
+  'POST /staff/rotation': {
+    body: () => ({
+      epoch: 2,
+      recipient: 'age1',
+      grants: [{ memberId: randomUUID(), wrapped: 'AAAA' }],
+      escrow: 'AAAA',
+    }),
+    expected: { nobody: 401, others: 403 },
+  },
+  'GET /staff/rotation/tips': { expected: { nobody: 401, others: 403 } },
+  'POST /staff/rotation/tips': {
+    body: () => ({ wraps: [{ ...NOT_A_WRAP }] }),
     expected: { nobody: 401, others: 403 },
   },
   'GET /staff/cases/:caseNo': { expected: seesRouted },
@@ -319,7 +358,7 @@ describe('the audit', () => {
   it('tells who came and went, to the auditor only, page by page', async () => {
     const auditor = await signInAs(app, 'qu-duchashi', ['auditor'])
     const officer = await signInAs(app, HOLDER, ['officer'])
-    await app.services.staff.signOut(officer.session)
+    await app.services.sessions.end(officer.session)
     const { items } = await app.services.staff.audit(auditor.session, null)
     expect(items.slice(0, 2).map(({ who, action }) => [who, action])).toEqual([
       [officer.session.displayName, 'sign-out'],

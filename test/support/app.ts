@@ -24,6 +24,7 @@ import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Clock, Deps, ProofOfWork, ThirdPartyGate } from '../../src/services/ports.ts'
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
+import { createAuthenticator, type Authenticator } from './authenticator.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
 import { quiet } from './notices.ts'
 
@@ -34,6 +35,8 @@ export interface TestApp {
   readonly services: Services
   readonly deps: Deps
   readonly files: FileStore
+  /** The offline key that opens every department's. */
+  readonly escrowIdentity: string
   /** Without a trailing slash; the API answers below `/api/v1`. */
   readonly url: string
   readonly port: number
@@ -111,7 +114,7 @@ export async function openTestApp(
     c.set('requestId', 'test')
     c.set('client', services.limits.keyOf(options.client?.(c.req.raw) ?? null))
     const token = SESSION_COOKIE.read(c.req.raw)
-    c.set('staff', token ? await services.staff.session(token) : null)
+    c.set('staff', token ? await services.sessions.find(token) : null)
     await next()
   })
   const api = createApi(runtime)
@@ -145,6 +148,7 @@ export async function openTestApp(
     services,
     deps,
     files,
+    escrowIdentity,
     port,
     routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,
@@ -233,13 +237,16 @@ export interface TestMember {
   readonly session: StaffSession
   readonly cookie: string
   readonly token: string
+  /** The member's own age secret. */
+  readonly identity: string
+  readonly authenticator: Authenticator
 }
 
 let members = 0
 
 /** Enrols and signs in a member of a department, the way the console does it, without a key of theirs. */
 export async function signInAs(
-  { services }: { readonly services: Services },
+  { services, deps }: { readonly services: Services; readonly deps?: Pick<Deps, 'clock'> },
   departmentId: string,
   roles: readonly Role[],
 ): Promise<TestMember> {
@@ -252,21 +259,32 @@ export async function signInAs(
     roles,
     createdBy: null,
   })
-  const { recipient } = await createTipKeys()
-  await services.staff.enrol({
+  const { recipient, identity } = await createTipKeys()
+  const auth = authOf(username)
+  const link = await services.staff.enrol({
     token: enrolment,
     salt: systemRandom.bytes(16),
     kdf: MEMBER_KDF,
-    auth: username.repeat(3),
+    auth,
     recipient,
     wrappedIdentity: systemRandom.bytes(64),
   })
-  const { token } = await services.staff.signIn(username, username.repeat(3))
-  const session = await services.staff.session(token)
+  const offer = await services.factors.offerTotp({ link }, { name: '蓝天' })
+  const authenticator = createAuthenticator(offer.secret, deps?.clock)
+  await services.factors.confirmTotp({ link }, offer.sealed, authenticator.code())
+  const begun = await services.signIn.begin(username, auth, null)
+  if (!('ticket' in begun)) throw new Error('let in without a second factor')
+  const { token } = await services.signIn.withCode(begun.ticket, authenticator.code(), null)
+  const session = await services.sessions.find(token)
   if (!session) throw new Error('just signed in')
   return {
     session,
     cookie: `${SESSION_COOKIE.name}=${token}`,
-    token: services.formTokens.issue('staff', session.tokenHash),
+    token: services.formTokens.issue('staff', session.sessionId),
+    identity,
+    authenticator,
   }
 }
+
+/** What the browser of a member of {@link signInAs} makes of the passphrase. */
+export const authOf = (username: string): string => username.repeat(3)

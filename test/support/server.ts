@@ -107,12 +107,12 @@ export async function startServer(
 /** Prepares an embedded database with keys and no demonstration data; `fill` may put more into it. */
 export async function prepareData(
   dataDir: string,
-  fill: (runtime: Runtime) => Promise<void> = () => Promise.resolve(),
+  fill: (runtime: Runtime, escrowIdentity: string) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const runtime = await createRuntime(readConfig({ DATA_DIR: dataDir, DEMO: 'off' }))
   try {
-    await runtime.services.keys.init()
-    await fill(runtime)
+    const { escrowIdentity } = await runtime.services.keys.init()
+    await fill(runtime, escrowIdentity)
   } finally {
     await runtime.close()
   }

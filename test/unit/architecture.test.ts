@@ -27,7 +27,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   browser: {
     values: ['domain', 'sealing', 'schemas'],
     types: ['*'],
-    packages: ['age-encryption', 'hash-wasm', 'qrcode'],
+    packages: ['age-encryption', 'hash-wasm', 'qrcode', '@simplewebauthn/browser'],
   },
   db: { values: ['domain', 'db/migrations', 'db/seed'] },
   'db/migrations': { values: [], packages: ['kysely'] },

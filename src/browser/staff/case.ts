@@ -5,8 +5,10 @@ import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
 import { fetchPage } from './fetch-page.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
+import { canUsePasskeys, unlockWithPasskey } from './passkey.ts'
 import {
   bytes,
+  fetchKeys,
   getJson,
   post,
   postJson,
@@ -159,24 +161,39 @@ async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<
     await showPhoto(tip, identity, part, photos).catch(tell)
 }
 
+/** Shows the form that unlocks, with the reason when it is not the usual one. */
+async function askToUnlock(why: string | null): Promise<void> {
+  const form = find('[data-unlock]')
+  const text = form?.querySelector('[data-unlock-why]')
+  if (text && why !== null) text.textContent = why
+  form?.removeAttribute('hidden')
+  const { passkeys } = await fetchKeys()
+  const usable = passkeys.length > 0 && canUsePasskeys()
+  form?.querySelector('[data-unlock-passkey]')?.toggleAttribute('hidden', !usable)
+}
+
 /** Opens everything that this member's keys open. */
 async function open(): Promise<void> {
   const box = find('[data-sealed]')
   if (!box) return
   const keys = await wakeDepartmentKeys()
   box.replaceChildren()
-  const unlockForm = find('[data-unlock]')
-  if (!keys) {
-    unlockForm?.removeAttribute('hidden')
-    return
-  }
-  unlockForm?.setAttribute('hidden', '')
+  find('[data-unlock]')?.setAttribute('hidden', '')
+  if (!keys) return askToUnlock(null)
   tips = (await getJson<{ tips: readonly Tip[] }>(base)).tips
+  let granted: readonly { departmentId: string; epoch: number }[] | null = null
   for (const tip of tips) {
-    const key = keys.find((held) => held.department === tip.wrap?.department && held.epoch === tip.wrap.epoch)
-    if (!tip.wrap || !key) continue
-    const address = { tip: tip.id, department: tip.wrap.department, epoch: tip.wrap.epoch }
-    const identity = await unwrapTipKey(address, bytes(tip.wrap.wrapped), key.identity)
+    const { wrap } = tip
+    if (!wrap) continue
+    const key = keys.find((held) => held.department === wrap.department && held.epoch === wrap.epoch)
+    if (!key) {
+      granted ??= (await fetchKeys()).grants
+      const isNew = granted.some((one) => one.departmentId === wrap.department && one.epoch === wrap.epoch)
+      if (isNew) return askToUnlock('本单位的钥匙换过了，请再输入一次口令，取得新的钥匙。')
+      continue
+    }
+    const address = { tip: tip.id, department: wrap.department, epoch: wrap.epoch }
+    const identity = await unwrapTipKey(address, bytes(wrap.wrapped), key.identity)
     secrets.set(tip.id, identity)
     await showTip(tip, identity, box)
   }
@@ -408,18 +425,21 @@ async function preview(form: HTMLFormElement): Promise<void> {
   find('[data-preview]')?.replaceWith(document.adoptNode(next))
 }
 
-async function unlockHere(form: HTMLFormElement): Promise<void> {
+async function unlockHere(work: () => Promise<void>): Promise<void> {
   say('正在解锁……')
-  await unlock(root()?.dataset['username'] ?? '', form.querySelector('input')?.value ?? '')
+  await work()
   say('')
   await open()
 }
+
+const unlockByPassphrase = (form: HTMLFormElement) => (): Promise<void> =>
+  unlock(root()?.dataset['username'] ?? '', form.querySelector('input')?.value ?? '')
 
 document.addEventListener('submit', (event) => {
   const form = event.target
   if (!(form instanceof HTMLFormElement) || !form.closest('[data-case]')) return
   event.preventDefault()
-  if ('unlock' in form.dataset) unlockHere(form).catch(tell)
+  if ('unlock' in form.dataset) unlockHere(unlockByPassphrase(form)).catch(tell)
   else if ('proofPhoto' in form.dataset) {
     void save(form, '照片已上传。', () => post(`${base}/proofs`, new FormData(form)))
   } else if ('proofText' in form.dataset) {
@@ -431,6 +451,7 @@ document.addEventListener('click', (event) => {
   const data = button?.dataset
   if (!data) return
   if (data['act']) void act(null, data['act'], () => Promise.resolve({}))
+  else if ('unlockPasskey' in data) unlockHere(unlockWithPasskey).catch(tell)
   else if (data['removeProof']) {
     const id = data['removeProof']
     void save(null, '已去掉。', () => postJson(`${base}/proofs/${id}/remove`, {}))

@@ -1,18 +1,20 @@
 import { createMemberKeys, MEMBER_KDF, SALT_BYTES } from '../../sealing/member-keys.ts'
-import { checkPassphrase, generatePassphrase } from '../../sealing/passphrase.ts'
+import { setUpFactor } from './factor-setup.ts'
+import { passphraseFields } from './passphrase-field.ts'
 import { postJson, random, toBase64Url } from './session.ts'
 
 const token = location.hash.slice(1)
 const status = document.querySelector<HTMLElement>('[data-status]')
 const form = document.querySelector<HTMLFormElement>('[data-enrol]')
 const who = document.querySelector<HTMLElement>('[data-who]')
-const passphrase = document.querySelector<HTMLInputElement>('#passphrase')
-const repeated = document.querySelector<HTMLInputElement>('#repeated')
-const suggestion = document.querySelector<HTMLElement>('[data-suggestion]')
+const setup = document.querySelector<HTMLElement>('[data-factor-setup]')
 const say = (text: string): void => {
   if (status) status.textContent = text
 }
-if (suggestion) suggestion.textContent = generatePassphrase(random)
+const tell = (error: unknown): void => {
+  say(error instanceof Error ? error.message : '没有成功，请重试。')
+}
+const chosen = passphraseFields(document)
 
 let username = ''
 if (token === '') {
@@ -24,20 +26,21 @@ if (token === '') {
       if (who) who.textContent = `${found.displayName}（用户名 ${found.username}）`
       form?.removeAttribute('hidden')
     })
-    .catch((error: unknown) => {
-      say(error instanceof Error ? error.message : '链接无效。')
-    })
+    .catch(tell)
 }
 
 async function enrol(): Promise<void> {
-  const chosen = passphrase?.value ?? ''
-  const problem = checkPassphrase(chosen)
-  if (problem !== null) throw new Error(problem)
-  if (chosen !== repeated?.value) throw new Error('两次输入的口令不一样。')
+  const passphrase = chosen()
   say('正在生成密钥……')
   const salt = random(SALT_BYTES)
-  const keys = await createMemberKeys({ username, passphrase: chosen, salt, params: MEMBER_KDF, random })
-  await postJson('/api/v1/staff/enrol', {
+  const { identity, ...keys } = await createMemberKeys({
+    username,
+    passphrase,
+    salt,
+    params: MEMBER_KDF,
+    random,
+  })
+  const { link } = await postJson<{ link: string }>('/api/v1/staff/enrol', {
     token,
     salt: toBase64Url(salt),
     kdf: MEMBER_KDF,
@@ -45,12 +48,20 @@ async function enrol(): Promise<void> {
     recipient: keys.recipient,
     wrappedIdentity: toBase64Url(keys.wrappedIdentity),
   })
+  form?.setAttribute('hidden', '')
+  say('')
+  if (!setup) return
+  // A reload goes on with the second factor: the link for the passphrase is spent.
+  history.replaceState(null, '', `/staff/factor/#${link}`)
+  await setUpFactor({
+    root: setup,
+    owner: { link, identity: () => Promise.resolve({ username, identity }) },
+    say,
+  })
   location.assign('/staff/sign-in/')
 }
 
 form?.addEventListener('submit', (event) => {
   event.preventDefault()
-  enrol().catch((error: unknown) => {
-    say(error instanceof Error ? error.message : '没有成功。')
-  })
+  enrol().catch(tell)
 })

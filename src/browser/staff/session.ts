@@ -1,3 +1,4 @@
+import { pairOf } from '../../sealing/age-identity.ts'
 import { fromBase64Url, toBase64Url } from '../../sealing/bytes.ts'
 import { openGrant } from '../../sealing/department-keys.ts'
 import { createHalf, restKeys, wakeKeys, type UnlockedKey } from '../../sealing/half-key.ts'
@@ -35,16 +36,20 @@ export interface Problem {
 export class Refused extends Error {
   readonly status: number
   readonly fields: readonly Problem[]
-  constructor(status: number, message: string, fields: readonly Problem[] = []) {
+  /** The reason's code, as in `/problems/{code}/`. */
+  readonly code: string | null
+  constructor(status: number, message: string, fields: readonly Problem[] = [], code: string | null = null) {
     super(message)
     this.status = status
     this.fields = fields
+    this.code = code
   }
 }
 
 async function answer<T>(response: Response): Promise<T> {
   if (response.ok) return (await response.json()) as T
   const problem = (await response.json().catch(() => ({}))) as {
+    type?: string
     detail?: string
     title?: string
     errors?: Problem[]
@@ -53,7 +58,8 @@ async function answer<T>(response: Response): Promise<T> {
     problem.detail ?? problem.title ?? '操作没有成功。',
     ...(problem.errors ?? []).map(({ message }) => message),
   ]
-  throw new Refused(response.status, [...new Set(lines)].join(' '), problem.errors)
+  const code = /^\/problems\/([a-z-]+)\/$/.exec(problem.type ?? '')?.[1] ?? null
+  throw new Refused(response.status, [...new Set(lines)].join(' '), problem.errors, code)
 }
 
 export const formToken = (): string =>
@@ -61,14 +67,30 @@ export const formToken = (): string =>
 
 export const getJson = async <T>(path: string): Promise<T> => answer<T>(await fetch(path))
 
+let askForFactor: (() => Promise<void>) | null = null
+
+/** What to do when the server wants to see the second factor again: the frame's dialog says. */
+export function whenFactorIsRequired(ask: () => Promise<void>): void {
+  askForFactor = ask
+}
+
+/** Sends a change; once more after the second factor was shown, when that is what it lacked. */
 export async function post<T>(
   path: string,
   body: BodyInit,
   headers: Record<string, string> = {},
 ): Promise<T> {
-  return answer<T>(
-    await fetch(path, { method: 'POST', body, headers: { 'x-form-token': formToken(), ...headers } }),
-  )
+  const send = async (): Promise<T> =>
+    answer<T>(
+      await fetch(path, { method: 'POST', body, headers: { 'x-form-token': formToken(), ...headers } }),
+    )
+  try {
+    return await send()
+  } catch (error) {
+    if (!(error instanceof Refused) || error.code !== 'factor-required' || !askForFactor) throw error
+    await askForFactor()
+    return send()
+  }
 }
 
 export const postJson = <T>(path: string, body: unknown): Promise<T> =>
@@ -78,14 +100,20 @@ interface KeysReply {
   readonly username: string
   readonly half: string
   readonly wrappedIdentity: string
+  /** The same identity under what some of the member's passkeys yield. */
+  readonly passkeys: readonly { readonly credentialId: string; readonly wrappedIdentity: string }[]
   readonly grants: readonly {
     readonly departmentId: string
     readonly epoch: number
     readonly wrapped: string
+    readonly recipient: string
   }[]
 }
 
-async function stretch(username: string, passphrase: string): ReturnType<typeof stretchPassphrase> {
+export const fetchKeys = (): Promise<KeysReply> => getJson<KeysReply>('/api/v1/staff/keys')
+
+/** Stretches a passphrase as the account's record says. */
+export async function stretch(username: string, passphrase: string): ReturnType<typeof stretchPassphrase> {
   const { salt, params } = await postJson<{ salt: string; params: KdfParams }>('/api/v1/staff/kdf', {
     username,
   })
@@ -94,36 +122,73 @@ async function stretch(username: string, passphrase: string): ReturnType<typeof 
   return stretchPassphrase(passphrase, bytes(salt), params)
 }
 
-async function openKeys(wrapKey: Uint8Array): Promise<void> {
-  const reply = await getJson<KeysReply>('/api/v1/staff/keys')
-  const identity = await unlockMember({
-    username: reply.username,
-    wrapKey,
-    wrappedIdentity: bytes(reply.wrappedIdentity),
-  })
-  const keys: UnlockedKey[] = []
-  for (const { departmentId: department, epoch, wrapped } of reply.grants) {
-    keys.push({
-      department,
-      epoch,
-      identity: await openGrant({ department, epoch }, bytes(wrapped), identity),
-    })
-  }
-  const clientHalf = createHalf(random)
-  sessionStorage.setItem(HALF, clientHalf)
-  sessionStorage.setItem(RESTED, await restKeys({ keys, clientHalf, serverHalf: reply.half, random }))
+/** The member's own identity, by the passphrase. */
+export async function ownIdentity(username: string, passphrase: string): Promise<string> {
+  const { wrapKey } = await stretch(username, passphrase)
+  const { wrappedIdentity } = await fetchKeys()
+  return unlockMember({ username, wrapKey, wrappedIdentity: bytes(wrappedIdentity) })
 }
 
-/** Signs in and opens what the member may open. */
-export async function signIn(username: string, passphrase: string): Promise<void> {
+/** Lays the department keys to rest in this tab. */
+async function rest(keys: readonly UnlockedKey[], serverHalf: string): Promise<void> {
+  const clientHalf = createHalf(random)
+  sessionStorage.setItem(HALF, clientHalf)
+  sessionStorage.setItem(RESTED, await restKeys({ keys, clientHalf, serverHalf, random }))
+}
+
+/** Opens every key that the member was granted. */
+export async function openKeys(identity: string, reply: KeysReply): Promise<void> {
+  const keys: UnlockedKey[] = []
+  for (const { departmentId: department, epoch, wrapped, recipient } of reply.grants) {
+    const secret = await openGrant({ department, epoch }, bytes(wrapped), identity)
+    // Whoever made the key could have granted another one than tips are sealed to.
+    if ((await pairOf(secret)).recipient !== recipient) {
+      throw new Error('给您的钥匙和公布的不一致，已停止。请立即告诉管理员。')
+    }
+    keys.push({ department, epoch, identity: secret })
+  }
+  await rest(keys, reply.half)
+}
+
+async function openWithPassphrase(wrapKey: Uint8Array): Promise<void> {
+  const reply = await fetchKeys()
+  const { username } = reply
+  await openKeys(
+    await unlockMember({ username, wrapKey, wrappedIdentity: bytes(reply.wrappedIdentity) }),
+    reply,
+  )
+}
+
+/** What may be shown beside the passphrase, with the ticket that the passphrase gave. */
+export interface FactorWanted {
+  readonly ticket: string
+  readonly totp: boolean
+  readonly passkey: boolean
+}
+
+export interface BegunSignIn {
+  /** Null when the passphrase was enough (a demonstration). */
+  readonly wanted: FactorWanted | null
+  /** Opens the keys, once the member is signed in. */
+  open(): Promise<void>
+}
+
+/** The first half of signing in. */
+export async function signIn(username: string, passphrase: string): Promise<BegunSignIn> {
   const { auth, wrapKey } = await stretch(username, passphrase)
-  await postJson('/api/v1/staff/sign-in', { username, auth })
-  await openKeys(wrapKey)
+  const reply = await postJson<FactorWanted | { signedIn: true }>('/api/v1/staff/sign-in', { username, auth })
+  return { wanted: 'ticket' in reply ? reply : null, open: () => openWithPassphrase(wrapKey) }
 }
 
 /** Opens the keys again in a tab that has none. */
 export async function unlock(username: string, passphrase: string): Promise<void> {
-  await openKeys((await stretch(username, passphrase)).wrapKey)
+  await openWithPassphrase((await stretch(username, passphrase)).wrapKey)
+}
+
+/** Adds a key that was made here to those at rest. */
+export async function keepKey(key: UnlockedKey): Promise<void> {
+  const keys = await wakeDepartmentKeys()
+  if (keys) await rest([...keys, key], (await fetchKeys()).half)
 }
 
 /** The department keys at hand in this tab; null when the passphrase is needed. */
@@ -132,7 +197,7 @@ export async function wakeDepartmentKeys(): Promise<readonly UnlockedKey[] | nul
   const clientHalf = sessionStorage.getItem(HALF)
   if (rested === null || clientHalf === null) return null
   try {
-    const { half } = await getJson<KeysReply>('/api/v1/staff/keys')
+    const { half } = await fetchKeys()
     return await wakeKeys({ rested, clientHalf, serverHalf: half })
   } catch {
     sessionStorage.clear()

@@ -7,6 +7,7 @@ import {
   createMemberKeys,
   isAcceptableKdf,
   lockMember,
+  passkeyWrapKey,
   MEMBER_KDF,
   stretchPassphrase,
   unlockMember,
@@ -154,5 +155,25 @@ describe('a passphrase', () => {
   it('may not be a mere repetition', () => {
     expect(checkPassphrase('1'.repeat(20))).toContain('容易猜到')
     expect(checkPassphrase('abcab'.repeat(4))).toContain('容易猜到')
+  })
+})
+
+describe('a passkey', () => {
+  it('yields a second wrap key for the same identity, independent of the passphrase', async () => {
+    const { identity, wrappedIdentity } = await enrol('wang')
+    const output = seededBytes(12)(32)
+    const wrapKey = passkeyWrapKey(output)
+    const wrapped = await lockMember({ username: 'wang', identity, wrapKey, random })
+    expect(await unlockMember({ username: 'wang', wrapKey, wrappedIdentity: wrapped })).toBe(identity)
+    for (const attempt of [
+      { wrapKey, wrappedIdentity },
+      { wrapKey: output, wrappedIdentity: wrapped },
+      { wrapKey: passkeyWrapKey(seededBytes(13)(32)), wrappedIdentity: wrapped },
+    ]) {
+      await expect(unlockMember({ username: 'wang', ...attempt })).rejects.toMatchObject({
+        code: 'wrong-key',
+      })
+    }
+    expect(() => passkeyWrapKey(output.subarray(1))).toThrow(RangeError)
   })
 })
