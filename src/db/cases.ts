@@ -9,11 +9,10 @@ import {
 import type { Day } from '../domain/day.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
 import type { Db } from './connect.ts'
-import type { CaseFileTable, Database, ProofTable } from './tables.ts'
+import type { CaseEventTable, CaseFileTable, Database } from './tables.ts'
 import type { PublicCaseRow } from './tips.ts'
 
 export type CaseRow = Selectable<CaseFileTable>
-export type ProofRow = Selectable<ProofTable>
 export type Tx = Transaction<Database>
 
 /** The case, locked until the transaction ends. */
@@ -25,12 +24,76 @@ export async function findCase(db: Db | Tx, caseNo: string): Promise<CaseRow | u
   return db.selectFrom('case_file').selectAll().where('case_no', '=', caseNo).executeTakeFirst()
 }
 
+/** The case of an id that another row names. */
+export async function loadCase(db: Db | Tx, id: string): Promise<CaseRow> {
+  return db.selectFrom('case_file').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+}
+
+/** The cases folded into one. */
+export async function attachedCases(db: Db | Tx, caseId: string): Promise<CaseRow[]> {
+  return db.selectFrom('case_file').selectAll().where('attached_to', '=', caseId).execute()
+}
+
+/** The number under which a tip is worked: that of the case into which its own was folded, if it was. */
+export async function workedCaseNo(db: Db | Tx, tipId: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('tip')
+    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+    .leftJoin('case_file as parent', 'parent.id', 'case_file.attached_to')
+    .select((eb) => eb.fn.coalesce('parent.case_no', 'case_file.case_no').as('case_no'))
+    .where('tip.id', '=', tipId)
+    .executeTakeFirst()
+  return row?.case_no
+}
+
+/** Numbers of the cases whose pause or dispute window ended before `today`. */
+export async function elapsedCaseNos(db: Db, today: Day): Promise<string[]> {
+  const rows = await db
+    .selectFrom('case_file')
+    .select('case_no')
+    .where((eb) =>
+      eb.or([
+        eb.and([eb('state', '=', 'published'), eb('dispute_until', '<', today)]),
+        eb.and([eb('state', '=', 'awaiting_reporter'), eb('paused_until', '<', today)]),
+      ]),
+    )
+    .execute()
+  return rows.map((row) => row.case_no)
+}
+
 /** Writes what an action changed, one version on. */
 export async function updateCase(tx: Tx, id: string, changes: Updateable<CaseFileTable>): Promise<void> {
   await tx
     .updateTable('case_file')
     .set({ ...changes, version: sql<number>`version + 1` })
     .where('id', '=', id)
+    .execute()
+}
+
+/** Changes what is folded into a case. Not a new version: nobody works on those. */
+export async function updateAttached(
+  tx: Tx,
+  caseId: string,
+  changes: Pick<Updateable<CaseFileTable>, 'holder_id' | 'attached_to'>,
+): Promise<void> {
+  await tx.updateTable('case_file').set(changes).where('attached_to', '=', caseId).execute()
+}
+
+/** Who has worked on a case. Not a new version: a colleague's open page stays good. */
+export async function setWorkers(tx: Tx, id: string, memberIds: readonly string[]): Promise<void> {
+  await tx
+    .updateTable('case_file')
+    .set({ worked_by: [...memberIds] })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Puts the arrival of a case on a department's next digest, once. */
+export async function noteArrival(tx: Tx, departmentId: string, caseNo: string, day: Day): Promise<void> {
+  await tx
+    .insertInto('notice')
+    .values({ department_id: departmentId, case_no: caseNo, kind: 'arrival', day })
+    .onConflict((conflict) => conflict.doNothing())
     .execute()
 }
 
@@ -70,26 +133,18 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<void> {
     .execute()
 }
 
-/** Ids of a case's tips: its own, and those of the cases folded into it. */
-export async function tipIdsOf(db: Db | Tx, caseId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('tip')
-    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
-    .select('tip.id')
-    .where((eb) => eb.or([eb('case_file.id', '=', caseId), eb('case_file.attached_to', '=', caseId)]))
-    .orderBy('tip.day')
-    .orderBy('tip.id')
-    .execute()
-  return rows.map((row) => row.id)
-}
+/** An event with the name of the member who caused it. */
+export type EventRow = Selectable<CaseEventTable> & { display_name: string | null }
 
-export async function proofsOf(db: Db | Tx, caseId: string): Promise<ProofRow[]> {
+/** A case's history in order. */
+export async function eventsOf(db: Db, caseId: string): Promise<EventRow[]> {
   return db
-    .selectFrom('proof')
-    .selectAll()
+    .selectFrom('case_event')
+    .leftJoin('member', 'member.id', 'case_event.actor_id')
+    .selectAll('case_event')
+    .select('member.display_name')
     .where('case_id', '=', caseId)
-    .orderBy('added_at')
-    .orderBy('id')
+    .orderBy('ordinal')
     .execute()
 }
 
@@ -104,12 +159,12 @@ export async function storeLedgerRow(tx: Tx, row: PublicCaseRow): Promise<void> 
 
 /** Cases like this one received since a day: the same category in the same area, and in the whole district. */
 export async function countSimilar(
-  tx: Tx,
+  db: Db | Tx,
   category: string,
   area: string,
   since: Day,
 ): Promise<{ inArea: number; inDistrict: number }> {
-  const row = await tx
+  const row = await db
     .selectFrom('case_file')
     .select([
       sql<number>`count(*) filter (where area_id = ${area})`.as('in_area'),

@@ -90,7 +90,12 @@ export async function listEntries(
   if (hits) query = query.where('id', '=', sql<string>`any(${hits}::uuid[])`)
   else if (search) query = query.where((eb) => matches(eb, search))
   if (state === 'listed') query = query.where((eb) => inForce(eb, today))
-  if (state === 'past') query = query.where((eb) => eb.not(inForce(eb, today)))
+  // Said twice: the first is what the index `entry_past` holds.
+  if (state === 'past') {
+    query = query
+      .where((eb) => eb.or([eb('state', '=', 'ended'), eb('listed_until', 'is not', null)]))
+      .where((eb) => eb.not(inForce(eb, today)))
+  }
   if (authority !== null) query = query.where('authority', '=', authority)
   if (year !== null)
     query = query.where('listed_on', '>=', `${year}-01-01`).where('listed_on', '<=', `${year}-12-31`)

@@ -1,7 +1,8 @@
-import { sql, type Insertable } from 'kysely'
+import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Day } from '../domain/day.ts'
+import type { Tx } from './cases.ts'
 import type { Db } from './connect.ts'
-import type { PublicCaseTable } from './tables.ts'
+import type { CaseNoteTable, PublicCaseTable, TipPartTable, TipTable, TipWrapTable } from './tables.ts'
 
 export type PublicCaseRow = Insertable<PublicCaseTable>
 
@@ -124,4 +125,139 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
     if (code === UNIQUE_VIOLATION && CASE_NO_KEYS.has(constraint ?? '')) return 'number-taken'
     throw error
   }
+}
+
+const tipsIn = (db: Db | Tx, caseId: string) =>
+  db
+    .selectFrom('tip')
+    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+    .where((eb) => eb.or([eb('case_file.id', '=', caseId), eb('case_file.attached_to', '=', caseId)]))
+    .orderBy('tip.day')
+    .orderBy('tip.id')
+
+/** A case's tips: its own, and those of the cases folded into it, each with the number of its own case. */
+export async function tipsOf(
+  db: Db,
+  caseId: string,
+): Promise<(Selectable<TipTable> & { case_no: string })[]> {
+  return tipsIn(db, caseId).selectAll('tip').select('case_file.case_no').execute()
+}
+
+/** Ids of {@link tipsOf}. */
+export async function tipIdsOf(db: Db | Tx, caseId: string): Promise<string[]> {
+  const rows = await tipsIn(db, caseId).select('tip.id').execute()
+  return rows.map((row) => row.id)
+}
+
+/** What a queue tells of a case's tips without opening them. */
+export interface TipTotals {
+  readonly photos: number
+  /** Somebody asks to be called back. */
+  readonly callback: boolean
+  readonly count: number
+}
+
+/** Totals over {@link tipsOf} for each of many cases; a case without tips is missing. */
+export async function tipTotals(db: Db, caseIds: readonly string[]): Promise<Map<string, TipTotals>> {
+  if (caseIds.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('tip')
+    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
+    .select((eb) => [
+      // Not "id": GROUP BY would take that for a column of either table.
+      eb.fn.coalesce('case_file.attached_to', 'case_file.id').as('whole'),
+      eb.fn.sum<number>('tip.photo_count').as('photos'),
+      eb.fn<boolean>('bool_or', ['tip.callback']).as('callback'),
+      eb.fn.countAll<number>().as('count'),
+    ])
+    .where((eb) => eb.or([eb('case_file.id', 'in', caseIds), eb('case_file.attached_to', 'in', caseIds)]))
+    .groupBy('whole')
+    .execute()
+  return new Map(
+    rows.map((row) => [row.whole, { photos: Number(row.photos), callback: row.callback, count: row.count }]),
+  )
+}
+
+export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<Selectable<TipPartTable>[]> {
+  return db
+    .selectFrom('tip_part')
+    .selectAll()
+    .where('tip_id', 'in', tipIds)
+    .where('purpose', '=', 'tip.narrative')
+    .execute()
+}
+
+/** Where the sealed bytes of a photo are kept; null when the tip has no such part. */
+export async function partBlobKey(
+  db: Db,
+  tipId: string,
+  purpose: 'tip.photo' | 'tip.original',
+  part: number,
+): Promise<string | null> {
+  const row = await db
+    .selectFrom('tip_part')
+    .select('blob_key')
+    .where('tip_id', '=', tipId)
+    .where('purpose', '=', purpose)
+    .where('part', '=', part)
+    .executeTakeFirst()
+  return row?.blob_key ?? null
+}
+
+/** A sealed note with the name of its author. */
+export type NoteRow = Selectable<CaseNoteTable> & { display_name: string }
+
+/** The notes on some tips, oldest first. */
+export async function notesOf(db: Db, tipIds: readonly string[]): Promise<NoteRow[]> {
+  return db
+    .selectFrom('case_note')
+    .innerJoin('member', 'member.id', 'case_note.author_id')
+    .selectAll('case_note')
+    .select('member.display_name')
+    .where('case_note.tip_id', 'in', tipIds)
+    .orderBy('case_note.at')
+    .execute()
+}
+
+export async function insertNote(tx: Tx, note: Insertable<CaseNoteTable>): Promise<void> {
+  await tx.insertInto('case_note').values(note).execute()
+}
+
+export type WrapRow = Selectable<TipWrapTable>
+
+/** The wraps of some tips, for whatever department. */
+export async function wrapsOf(db: Db, tipIds: readonly string[]): Promise<WrapRow[]> {
+  return db.selectFrom('tip_wrap').selectAll().where('tip_id', 'in', tipIds).execute()
+}
+
+/** Those of some tips that a department can open. */
+export async function wrappedTipIds(
+  tx: Tx,
+  tipIds: readonly string[],
+  departmentId: string,
+): Promise<Set<string>> {
+  const rows = await tx
+    .selectFrom('tip_wrap')
+    .select('tip_id')
+    .where('tip_id', 'in', tipIds)
+    .where('department_id', '=', departmentId)
+    .execute()
+  return new Set(rows.map((row) => row.tip_id))
+}
+
+export async function insertWrap(tx: Tx, wrap: Insertable<TipWrapTable>): Promise<void> {
+  await tx.insertInto('tip_wrap').values(wrap).execute()
+}
+
+/** Takes some tips away from every department but those given. */
+export async function keepWraps(
+  tx: Tx,
+  tipIds: readonly string[],
+  departmentIds: readonly string[],
+): Promise<void> {
+  await tx
+    .deleteFrom('tip_wrap')
+    .where('tip_id', 'in', tipIds)
+    .where('department_id', 'not in', departmentIds)
+    .execute()
 }

@@ -5,6 +5,7 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/': 'anybody',
   '/staff/sign-in/': 'anybody',
   '/staff/enrol/': 'anybody',
+  '/staff/forbidden/': 'anybody',
   '/staff/queue/': ['officer', 'dispatcher', 'publisher', 'auditor'],
   '/staff/cases/[caseNo]/': ['officer', 'dispatcher', 'publisher', 'auditor'],
   '/staff/departments/': ['officer', 'dispatcher', 'admin'],

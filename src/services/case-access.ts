@@ -1,4 +1,5 @@
-import type { CaseRow, QueueScope } from '../db/cases.ts'
+import { findCase, type CaseRow, type QueueScope } from '../db/cases.ts'
+import type { Db } from '../db/connect.ts'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
@@ -40,6 +41,21 @@ export function rolesFor(
         return false
     }
   })
+}
+
+/** For a case that is not there and for one that is not the reader's alike. */
+export const noSuchCase = (): DomainError => new DomainError('not-found', '没有这件举报，或者它不归您办理。')
+
+/** The case and the roles in which the reader sees it. @throws {DomainError} `not-found` */
+export async function findVisible(
+  db: Db,
+  reader: Reader,
+  caseNo: string,
+): Promise<{ row: CaseRow; roles: Role[] }> {
+  const row = await findCase(db, caseNo)
+  const roles = row ? rolesFor(row, reader) : []
+  if (!row || roles.length === 0) throw noSuchCase()
+  return { row, roles }
 }
 
 /** Whether somebody may have the sealed parts and the wraps of the own department. */

@@ -1,7 +1,10 @@
+import type { CaseRow } from '../db/cases.ts'
+import type { ProofRow } from '../db/proofs.ts'
 import type { PublicCaseRow } from '../db/tips.ts'
+import type { CaseState, Outcome, ProofKind } from '../domain/case.ts'
 import { addDays, startOfDay, weekOf } from '../domain/day.ts'
 import type { Category, CategoryGroup } from '../domain/plan.ts'
-import { publicFrom, toPublic, type CaseFacts } from '../domain/privacy.ts'
+import { publicFrom, toPublic, type CaseFacts, type CaseProof } from '../domain/privacy.ts'
 import type { PlanSnapshot } from './plan-store.ts'
 
 /** All columns given, none left to the database. */
@@ -27,6 +30,41 @@ export const UNDECIDED: Omit<
   attachedToState: null,
   hideCategory: false,
   hideArea: false,
+}
+
+/** A proof without the key of its picture. */
+export function toProof(row: ProofRow): CaseProof {
+  return { id: row.id, kind: row.kind as ProofKind, caption: row.caption, photo: row.blob_key !== null }
+}
+
+/** A row as the one allow-list reads it. */
+export function publicFacts(
+  row: CaseRow,
+  proofs: readonly ProofRow[],
+  attachedToState: CaseState | null,
+): CaseFacts {
+  return {
+    caseNo: row.case_no,
+    holder: row.holder_id,
+    state: row.state as CaseState,
+    area: row.area_id,
+    receivedDay: row.received_day,
+    dueDay: row.conclude_due,
+    dueCount: row.due_count,
+    dueUnit: row.due_unit,
+    handOvers: row.hand_overs,
+    outcome: row.outcome as Outcome | null,
+    statement: row.statement,
+    competentBody: row.competent_body,
+    proof: proofs.map(toProof),
+    concludedDay: row.concluded_day,
+    publishedDay: row.published_day,
+    disputeUntil: row.dispute_until,
+    disputed: row.disputed,
+    attachedToState,
+    hideCategory: row.hide_category,
+    hideArea: row.hide_area,
+  }
 }
 
 /** The category and group of an id. @throws {Error} for an id that the plan does not have: a broken row, not bad input */

@@ -77,7 +77,7 @@ export function createPlanStore(db: Db, versions: DataVersions): PlanStore {
   let held: { version: string; snapshot: PlanSnapshot } | null = null
   return {
     async current() {
-      const version = (await versions.current()).split('.').find((part) => part.startsWith('plan')) ?? ''
+      const version = await versions.of('plan')
       if (held?.version !== version) held = { version, snapshot: await read(db) }
       return held.snapshot
     },

@@ -31,6 +31,7 @@ import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { CompleteRow } from './ledger-row.ts'
 import type { PlanSnapshot } from './plan-store.ts'
 import type { Deps } from './ports.ts'
+import { remembered } from './remembered.ts'
 
 /** A thing with an address of its own. */
 export interface Ref {
@@ -219,6 +220,7 @@ const MAX_PAGE_SIZE = 200
 const SUBDISTRICTS_PRINTED = '各街道办事处'
 const NO_COUNT: HolderCount = { open: 0, overdue: 0, published: 0 }
 
+const monthOf = (day: Day): Day => `${day.slice(0, 7)}-01`
 const ref = (thing: Ref): Ref => ({ id: thing.id, name: thing.name })
 
 /** `2017-10-31` with the day the term ends; a season counts until the end of the following year. */
@@ -239,8 +241,10 @@ function positionOf(cursor: string): LedgerPosition {
 }
 
 /** What the reading pages and the public API show: the plan, the departments, the public side of the cases. */
-export function createReading({ db, clock, plan }: Deps) {
+export function createReading({ db, clock, plan, versions }: Deps) {
   const today = (): Day => publicDay(clock.now())
+  const holderCounts = remembered(versions, 'cases', (day) => countByHolder(db, day))
+  const monthCounts = remembered(versions, 'cases', (day) => countSince(db, day, monthOf(day)))
 
   const departmentRef = (snapshot: PlanSnapshot, id: string): Ref =>
     ref(snapshot.departments.get(id) ?? { id, name: id })
@@ -379,12 +383,11 @@ export function createReading({ db, clock, plan }: Deps) {
     async home(): Promise<HomeView> {
       const at = today()
       const snapshot = await plan.current()
-      const month = `${at.slice(0, 7)}-01`
       const concluded = await newestPublished(db, at, 5)
       return {
         concluded: concluded.map((row) => caseView(snapshot, row, at)),
-        month,
-        counts: await countSince(db, at, month),
+        month: monthOf(at),
+        counts: await monthCounts(at),
       }
     },
 
@@ -443,7 +446,7 @@ export function createReading({ db, clock, plan }: Deps) {
     /** All departments, grouped by kind, with what they hold. */
     async departments(): Promise<readonly DepartmentSummary[]> {
       const snapshot = await plan.current()
-      const counts = await countByHolder(db, today())
+      const counts = await holderCounts(today())
       return [...snapshot.plan.departments]
         .sort((a, b) => DEPARTMENT_KINDS.indexOf(a.kind) - DEPARTMENT_KINDS.indexOf(b.kind))
         .map((department) => departmentSummary(snapshot, department, counts))
@@ -454,7 +457,7 @@ export function createReading({ db, clock, plan }: Deps) {
       const snapshot = await plan.current()
       const department = snapshot.departments.get(id)
       if (!department) return null
-      const counts = await countByHolder(db, today())
+      const counts = await holderCounts(today())
       const roles = (part: 'lead' | 'responsible'): DepartmentRole[] =>
         snapshot.plan.measures.flatMap((measure) =>
           rowsOf(measure)

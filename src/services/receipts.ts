@@ -1,12 +1,12 @@
-import type { CaseRow } from '../db/cases.ts'
-import { proofsOf } from '../db/cases.ts'
+import { loadCase, type CaseRow } from '../db/cases.ts'
+import { proofsOf } from '../db/proofs.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
-import { publicFacts, type Cases } from './cases.ts'
-import { namesOf } from './ledger-row.ts'
+import type { Cases } from './cases.ts'
+import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
 import type { Day } from '../domain/day.ts'
@@ -84,13 +84,7 @@ export function createReceipts(deps: Deps, cases: Cases): Receipts {
         .where('tip.id', '=', tipId)
         .executeTakeFirst()
       if (!own) return null
-      const row: CaseRow = own.attached_to
-        ? await db
-            .selectFrom('case_file')
-            .selectAll()
-            .where('id', '=', own.attached_to)
-            .executeTakeFirstOrThrow()
-        : own
+      const row: CaseRow = own.attached_to === null ? own : await loadCase(db, own.attached_to)
       const snapshot = await deps.plan.current()
       const { category } = namesOf(snapshot, row.category_id)
       const events = await db

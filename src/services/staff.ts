@@ -41,6 +41,11 @@ export interface AuditLine {
   readonly object: string
 }
 
+export interface AuditPage {
+  readonly items: readonly AuditLine[]
+  readonly next: string | null
+}
+
 export interface NewMember {
   readonly username: string
   readonly displayName: string
@@ -86,7 +91,7 @@ export interface Staff {
   departmentVersions(): Promise<ReadonlyMap<string, number>>
   /** Which police branch answers for an area (fireworks); rebuilds the routing rules. */
   setPolice(reader: Reader, areaId: string, departmentId: string | null): Promise<void>
-  audit(reader: Reader, cursor: string | null): Promise<{ items: AuditLine[]; next: string | null }>
+  audit(reader: Reader, cursor: string | null): Promise<AuditPage>
 }
 
 const IDLE_MS = 15 * 60_000
@@ -265,7 +270,19 @@ export function createStaff(deps: Deps): Staff {
     },
 
     async signOut(session) {
-      await db.deleteFrom('session').where('token_hash', '=', Buffer.from(session.tokenHash, 'hex')).execute()
+      await db.transaction().execute(async (tx) => {
+        await tx
+          .deleteFrom('session')
+          .where('token_hash', '=', Buffer.from(session.tokenHash, 'hex'))
+          .execute()
+        await recordAudit(tx, {
+          at: clock.now(),
+          memberId: session.memberId,
+          role: null,
+          action: 'sign-out',
+          object: session.username,
+        })
+      })
     },
 
     async createEnrolment(member) {
@@ -505,13 +522,14 @@ export function createStaff(deps: Deps): Staff {
     async audit(reader, cursor) {
       allow(reader, 'auditor', 'admin')
       const before = cursor === null ? null : Number(decodeCursor(cursor, 1)[0])
+      if (before !== null && !Number.isSafeInteger(before)) {
+        throw new DomainError('bad-cursor', '这个翻页位置无效，请回到第一页重新翻。')
+      }
       const rows = await db
         .selectFrom('staff_audit')
         .leftJoin('member', 'member.id', 'staff_audit.member_id')
         .select(['staff_audit.id', 'at', 'display_name', 'role', 'action', 'object'])
-        .$if(before !== null && Number.isSafeInteger(before), (query) =>
-          query.where('staff_audit.id', '<', before ?? 0),
-        )
+        .$if(before !== null, (query) => query.where('staff_audit.id', '<', before ?? 0))
         .orderBy('staff_audit.id', 'desc')
         .limit(AUDIT_PAGE + 1)
         .execute()

@@ -10,6 +10,8 @@ export type Scope = 'plan' | 'cases' | 'lists'
 export interface DataVersions {
   /** One string that differs whenever published data differs. */
   current(): Promise<string>
+  /** The same for one part of the data. */
+  of(scope: Scope): Promise<string>
   /** Marks a change inside the transaction that makes it. */
   bump(tx: Transaction<Database>, ...scopes: Scope[]): Promise<void>
   /** To be called after a transaction that bumped has been committed. */
@@ -33,13 +35,18 @@ export function createDataVersions(db: Db, clock: Clock, maxAgeMs: number): Data
     return key
   }
 
+  async function current(): Promise<string> {
+    if (known && clock.now().getTime() - known.at < maxAgeMs) return known.key
+    pending ??= read().finally(() => {
+      pending = null
+    })
+    return pending
+  }
+
   return {
-    async current() {
-      if (known && clock.now().getTime() - known.at < maxAgeMs) return known.key
-      pending ??= read().finally(() => {
-        pending = null
-      })
-      return pending
+    current,
+    async of(scope) {
+      return (await current()).split('.').find((part) => part.startsWith(scope)) ?? ''
     },
     async bump(tx, ...scopes) {
       await tx

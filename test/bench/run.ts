@@ -23,12 +23,13 @@ import { cpuMs, memoryMib, otherLoad } from './machine.ts'
 import { fillDatabase, WANTED } from './seed.ts'
 
 const HELP = `
-Usage: npm run bench [-- --quick] [-- --busy]
+Usage: npm run bench [-- --quick | --large] [-- --busy]
 
 Measures the built program on PostgreSQL (TEST_DATABASE_URL, else 127.0.0.1:5432), or on the embedded database where
 none answers. Prints one table and writes test/results/bench.json. Takes about eight minutes at most.
 
   --quick   one short round on small lists: shows that every line works, no figures to quote
+  --large   1,000,000 entries and 100,000 cases in place of 100,000 and 10,000; some minutes more
   --busy    measure although other programs use the machine (else such runs are skipped)
   --help    show this
 `
@@ -38,13 +39,13 @@ const RESULTS = join(ROOT, 'test/results')
 const CONNECTIONS = 16
 const MOST_OTHER_LOAD = 0.15
 const SAMPLE_MS = 400
-/** After so long, what is left is skipped; the bench ends by itself. */
-const LIMIT_MS = 7 * 60_000
 const PHOTO_BYTES = 1_000_000
+const ENTRIES = '/api/v1/lists/non-compliant/entries'
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
     busy: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
@@ -53,7 +54,9 @@ if (options.help) {
   console.log(HELP.trim())
   process.exit(0)
 }
-const SIZES = options.quick ? [500, 2000] : [10_000, 100_000]
+const SIZES = options.quick ? [500, 2000] : [10_000, options.large ? 1_000_000 : 100_000]
+/** After so long, what is left is skipped; the bench ends by itself. */
+const LIMIT_MS = (options.large ? 12 : 7) * 60_000
 const ROUNDS = options.quick ? 1 : 3
 const SECONDS = options.quick ? 1 : 2
 
@@ -256,11 +259,10 @@ async function reading(site: Site): Promise<string> {
 }
 
 async function listing(sites: readonly Site[]): Promise<void> {
-  const api = '/api/v1/lists/non-compliant/entries'
   const queries = [
-    { name: 'first page', path: `${api}?limit=50` },
-    { name: 'search by name, 40 hits', path: `${api}?limit=50&q=${encodeURIComponent(WANTED)}` },
-    { name: 'search by name, many hits', path: `${api}?limit=50&q=${encodeURIComponent('建材')}` },
+    { name: 'first page', path: `${ENTRIES}?limit=50` },
+    { name: 'search by name, 40 hits', path: `${ENTRIES}?limit=50&q=${encodeURIComponent(WANTED)}` },
+    { name: 'search by name, many hits', path: `${ENTRIES}?limit=50&q=${encodeURIComponent('建材')}` },
   ]
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const { name, path } of queries) {
@@ -346,6 +348,70 @@ async function intake(site: Site, bare: string): Promise<void> {
   }
 }
 
+/** The cursor of a list's page 1,000, of pages of fifty. */
+async function farCursor(site: Site): Promise<string | null> {
+  let cursor: string | null = ''
+  for (let rows = 0; rows < 999 * 50 && cursor !== null;) {
+    const limit = Math.min(200, 999 * 50 - rows)
+    const reply = await fetch(`${site.server.url}${ENTRIES}?limit=${limit}${cursor && `&cursor=${cursor}`}`)
+    const page = (await reply.json()) as { items: unknown[]; next: string | null }
+    rows += page.items.length
+    cursor = page.next
+  }
+  return cursor
+}
+
+/** What grows with the lists: a far page, the whole list as a file, and the ledger of the cases. */
+async function growing(site: Site): Promise<void> {
+  const cursor = await farCursor(site)
+  const pages = [
+    ...(cursor === null
+      ? []
+      : [{ name: 'page 1,000 of a list', path: `${ENTRIES}?limit=50&cursor=${cursor}` }]),
+    { name: 'page 1 of a list', path: `${ENTRIES}?limit=50` },
+    { name: 'page 1 of the ledger', path: '/api/v1/cases?limit=50' },
+    { name: 'a rare case in the ledger', path: '/api/v1/cases?limit=50&category=road-dust&outcome=partly' },
+  ]
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { name, path } of pages) await fire(name, `${site.server.url}${path}`, { fresh: true })
+    await measured(async () => {
+      const before = memoryMib(site.server.pid)
+      let most = before
+      let bytes = 0
+      const from = performance.now()
+      const reply = await fetch(`${site.server.url}/lists/non-compliant/entries.csv`)
+      let next = 0
+      for await (const chunk of reply.body ?? []) {
+        bytes += chunk.length
+        if (bytes < next) continue
+        next += 10_000_000
+        most = Math.max(most ?? 0, memoryMib(site.server.pid) ?? 0)
+      }
+      note('export seconds', (performance.now() - from) / 1000)
+      note('export bytes', bytes)
+      if (before !== null && most !== null) note('export growth', most - before)
+    })
+  }
+  const first = middle('page 1 of a list p99')
+  for (const { name } of pages) {
+    const far = name.startsWith('page 1,000')
+    rows.push({
+      what: `${name}, p99`,
+      figure: asFigure(middle(`${name} p99`), 'ms'),
+      bare: perSecond(name),
+      ratio: far ? asPercent(ratio(middle(`${name} p99`), first)) : '',
+      goal: far ? '<= 150 % of page 1' : '<= 250 ms',
+    })
+  }
+  rows.push({
+    what: `the whole list as CSV, ${asFigure(middle('export bytes'), 'bytes')}`,
+    figure: asFigure(middle('export seconds'), 's'),
+    bare: '',
+    ratio: asFigure(middle('export growth'), 'MiB more'),
+    goal: '<= 50 MiB more',
+  })
+}
+
 /** A JPEG of about so many bytes. */
 async function photoOf(bytes: number): Promise<Uint8Array> {
   let side = 600
@@ -401,7 +467,7 @@ async function bench(): Promise<string> {
   }
   const sites: Site[] = []
   for (const size of SIZES) {
-    say(`filling a database with ${size.toLocaleString('en')} entries`)
+    say(`filling a database with ${size.toLocaleString('en')} entries and a tenth as many cases`)
     sites.push(await openSite(server, size))
   }
   const [site] = sites
@@ -412,6 +478,11 @@ async function bench(): Promise<string> {
   const bare = await reading(site)
   say('lists')
   await listing(sites)
+  const largest = sites.at(-1)
+  if (largest) {
+    say('what grows')
+    await growing(largest)
+  }
   say('intake')
   await intake(site, bare)
   say('done')

@@ -50,6 +50,13 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/sign-in/': { at: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/enrol/': { at: '/staff/enrol/', shows: '[data-status]:not(:empty)', scripted: true },
+  '/staff/forbidden/': {
+    at: '/staff/audit/',
+    as: 'huanbao-1',
+    status: 403,
+    shows: 'main a[href="/staff/"]',
+    scripted: true,
+  },
   '/staff/queue/': {
     at: '/staff/queue/?tab=all',
     as: 'zhifa-1',

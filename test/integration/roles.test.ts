@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/api/problem.ts'
 import { ROLES, type Role } from '../../src/domain/case.ts'
 import { CONSOLE_ROUTES } from '../../src/domain/roles.ts'
+import { encodeCursor } from '../../src/services/cursor.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
 const HOLDER = 'qu-huanbao'
@@ -311,5 +312,24 @@ describe('the console’s pages', () => {
     const asks = source.includes(`mayVisit('${route}'`) || source.includes('services.cases.detail(staff')
     expect(asks, `${name} asks nobody's role`).toBe(true)
     expect(source).toContain("redirect('/staff/sign-in/')")
+  })
+})
+
+describe('the audit', () => {
+  it('tells who came and went, to the auditor only, page by page', async () => {
+    const auditor = await signInAs(app, 'qu-duchashi', ['auditor'])
+    const officer = await signInAs(app, HOLDER, ['officer'])
+    await app.services.staff.signOut(officer.session)
+    const { items } = await app.services.staff.audit(auditor.session, null)
+    expect(items.slice(0, 2).map(({ who, action }) => [who, action])).toEqual([
+      [officer.session.displayName, 'sign-out'],
+      [officer.session.displayName, 'sign-in'],
+    ])
+    await expect(app.services.staff.audit(officer.session, null)).rejects.toMatchObject({ code: 'forbidden' })
+    for (const cursor of ['nonsense', encodeCursor(['a word'])]) {
+      await expect(app.services.staff.audit(auditor.session, cursor)).rejects.toMatchObject({
+        code: 'bad-cursor',
+      })
+    }
   })
 })

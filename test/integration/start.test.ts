@@ -143,7 +143,7 @@ describe.runIf(source.engine === 'postgres')('PostgreSQL', () => {
     await administer(source.server, `create database ${name}`)
     try {
       expect(await refusal({ DATABASE_URL: databaseUrl(source.server, name) })).toMatch(
-        /^DATABASE_URL: 1 migration\(s\) missing; run: npm run db:migrate$/,
+        /^DATABASE_URL: \d+ migration\(s\) missing; run: npm run db:migrate$/,
       )
     } finally {
       await administer(source.server, `drop database if exists ${name} with (force)`)

@@ -1,0 +1,172 @@
+import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow, type Tx } from '../../db/cases.ts'
+import { proofsOf } from '../../db/proofs.ts'
+import { insertNote, tipIdsOf } from '../../db/tips.ts'
+import { mustTransition, type CaseAction, type CaseState, type Transition } from '../../domain/case.ts'
+import { normalizeCaseNumber } from '../../domain/case-number.ts'
+import { dayOf } from '../../domain/day.ts'
+import { DomainError } from '../../domain/errors.ts'
+import { findVisible, mayOpen, noSuchCase, rolesFor, type Reader } from '../case-access.ts'
+import type { Keys } from '../keys.ts'
+import type { PlanSnapshot } from '../plan-store.ts'
+import type { Deps } from '../ports.ts'
+import { applyEvent, record, type Step } from './effects.ts'
+import { project } from './ledger.ts'
+import type { ActRequest, NewNote, NewWrap } from './request.ts'
+import { actorFor, factsOf, inputOf, isNotYet } from './rules.ts'
+import { isAge, moveWraps } from './wraps.ts'
+
+export interface CaseMoves {
+  /**
+   * One step of the state machine with all that follows from it, in one transaction.
+   * @throws {DomainError} `stale-version` and whatever the rules refuse
+   */
+  act(reader: Reader, caseNo: string, request: ActRequest): Promise<{ state: CaseState; version: number }>
+  /** Wraps for a holder that has none (after a case was reopened to 区政府督查室). */
+  rewrap(reader: Reader, caseNo: string, wraps: readonly NewWrap[]): Promise<void>
+  /** The reporter's one dispute; the caller has checked the receipt. */
+  dispute(tipId: string): Promise<void>
+  /** What time alone does: pauses and dispute windows end. Answers how many cases moved. */
+  tick(): Promise<number>
+}
+
+const MAX_NOTE_BYTES = 200_000
+
+export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
+  const { db, clock, random, plan, versions } = deps
+
+  /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger. */
+  async function take(step: Step, event: Transition): Promise<CaseRow> {
+    await record(step, event, dataOf(step.request, event))
+    if (step.request.note) await storeNote(step, step.request.note)
+    await applyEvent(keys, step, event)
+    const row = await project(step.tx, step.snapshot, step.row.id)
+    await versions.bump(step.tx, 'cases')
+    return row
+  }
+
+  async function storeNote({ tx, row, reader, now }: Step, note: NewNote): Promise<void> {
+    const tipIds = await tipIdsOf(tx, row.id)
+    if (
+      !tipIds.includes(note.tipId) ||
+      !isAge(note.sealed) ||
+      note.sealed.length > MAX_NOTE_BYTES ||
+      !reader
+    ) {
+      throw new DomainError('invalid-input', '记录没有封好，请重试。', [
+        { field: 'note', message: '无法保存。' },
+      ])
+    }
+    await insertNote(tx, {
+      id: random.uuid(),
+      case_id: row.id,
+      tip_id: note.tipId,
+      purpose: note.purpose,
+      sealed: Buffer.from(note.sealed),
+      author_id: reader.memberId,
+      at: now,
+    })
+  }
+
+  /** A step that no member takes. */
+  async function takeAlone(
+    tx: Tx,
+    row: CaseRow,
+    snapshot: PlanSnapshot,
+    action: CaseAction,
+    actor: 'reporter' | 'system',
+  ): Promise<void> {
+    const now = clock.now()
+    const today = dayOf(now)
+    const facts = factsOf(row, today, null, {})
+    const event = mustTransition(row.state as CaseState, action, actor, facts)
+    await take({ tx, row, snapshot, now, today, reader: null, request: {} }, event)
+  }
+
+  return {
+    async act(reader, caseNo, request) {
+      const { row: before, roles } = await findVisible(db, reader, caseNo)
+      const snapshot = await plan.current()
+      if (request.target !== undefined && !snapshot.departments.has(request.target)) {
+        throw new DomainError('invalid-input', '没有这个单位。', [
+          { field: 'target', message: '请从列表里选择。' },
+        ])
+      }
+      const result = await db.transaction().execute(async (tx) => {
+        const row = await lockCase(tx, caseNo)
+        if (!row || rolesFor(row, reader).length === 0) throw noSuchCase()
+        if (row.version !== request.version) {
+          throw new DomainError('stale-version', '这件举报刚刚被别人更新过，请刷新后再操作。')
+        }
+        const proofCount = (await proofsOf(tx, row.id)).length
+        const parent =
+          request.attachTo === undefined
+            ? undefined
+            : await findCase(tx, normalizeCaseNumber(request.attachTo) ?? '')
+        const now = clock.now()
+        const today = dayOf(now)
+        const facts = factsOf(row, today, reader, inputOf(row, request, proofCount, parent))
+        const actor = actorFor(row, reader, roles, request.action, facts)
+        if (isNotYet(request.action)) throw new DomainError('case-transition', '站内留言尚未开通。')
+        if (request.action === 'note' && !request.note) {
+          throw new DomainError('invalid-input', '请写下记录。', [{ field: 'note', message: '请写下记录。' }])
+        }
+        const event = mustTransition(row.state as CaseState, request.action, actor, facts)
+        return take({ tx, row, snapshot, now, today, reader, request }, event)
+      })
+      versions.expire()
+      return { state: result.state as CaseState, version: Math.max(result.version, before.version + 1) }
+    },
+
+    async rewrap(reader, caseNo, wraps) {
+      const { row: seen } = await findVisible(db, reader, caseNo)
+      if (!mayOpen(seen, reader)) throw noSuchCase()
+      await db.transaction().execute(async (tx) => {
+        const row = await lockCase(tx, caseNo)
+        if (!row) throw noSuchCase()
+        await moveWraps(tx, keys, row, row.holder_id, wraps)
+      })
+    },
+
+    async dispute(tipId) {
+      const snapshot = await plan.current()
+      await db.transaction().execute(async (tx) => {
+        const caseNo = await workedCaseNo(tx, tipId)
+        const row = caseNo === undefined ? undefined : await lockCase(tx, caseNo)
+        if (!row) throw noSuchCase()
+        await takeAlone(tx, row, snapshot, 'dispute', 'reporter')
+      })
+      versions.expire()
+    },
+
+    async tick() {
+      const snapshot = await plan.current()
+      const due = await elapsedCaseNos(db, dayOf(clock.now()))
+      for (const caseNo of due) {
+        await db.transaction().execute(async (tx) => {
+          const row = await lockCase(tx, caseNo)
+          if (row?.state === 'published') await takeAlone(tx, row, snapshot, 'close', 'system')
+          if (row?.state === 'awaiting_reporter') await takeAlone(tx, row, snapshot, 'resume', 'system')
+        })
+      }
+      if (due.length > 0) versions.expire()
+      return due.length
+    },
+  }
+}
+
+/** Words for the history: values from closed lists only, never what somebody wrote. */
+function dataOf(request: Partial<ActRequest>, { action }: Transition): Record<string, unknown> {
+  switch (action) {
+    case 'return':
+      return { reason: request.reason, proposed: request.target }
+    case 'hand_over':
+    case 'decide_arbitration':
+      return { department: request.target }
+    case 'conclude':
+      return { outcome: request.outcome }
+    case 'attach':
+      return { caseNo: normalizeCaseNumber(request.attachTo ?? '') }
+    default:
+      return {}
+  }
+}
