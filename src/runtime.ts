@@ -65,10 +65,13 @@ export async function createRuntime(
   const log = createLog()
   const { connection, release } = await openDatabase(config)
   const { db } = connection
-  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER })
+  const report = (error: unknown): void => log.error(error)
+  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER, report })
   let upkeep: NodeJS.Timeout | null = null
   let upkeepRun: Promise<void> = Promise.resolve()
+  const stopUpkeep = new AbortController()
   const close = async (): Promise<void> => {
+    stopUpkeep.abort()
     if (upkeep) clearInterval(upkeep)
     await upkeepRun
     await photos.close()
@@ -86,7 +89,7 @@ export async function createRuntime(
       db,
       clock: systemClock,
       random: systemRandom,
-      files: createDiskFiles(join(config.dataDir, 'blobs')),
+      files: createDiskFiles(join(config.dataDir, 'blobs'), report),
       photos,
       secrets: await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, { create: createSecrets }),
       plan: createPlanStore(db, versions),
@@ -107,7 +110,7 @@ export async function createRuntime(
       keepUp() {
         const run = (): void => {
           // One after the other: a run may outlast the interval.
-          upkeepRun = upkeepRun.then(() => services.upkeep.run()).catch((error: unknown) => log.error(error))
+          upkeepRun = upkeepRun.then(() => services.upkeep.run(stopUpkeep.signal)).catch(report)
         }
         if (upkeep) return
         run()

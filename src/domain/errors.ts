@@ -12,6 +12,7 @@ export const PROBLEM_CODES = [
   'too-large',
   'unsupported-media',
   'photo-rejected',
+  'photos-unavailable',
   'case-transition',
   'stale-version',
   'two-people',
