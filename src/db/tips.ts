@@ -45,7 +45,8 @@ export interface NewTip {
   readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
   /** The ledger's row, invisible until its day. */
   readonly ledger: PublicCaseRow
-  readonly draftId: string | null
+  /** The draft it was made from, and what it must still be (SHA-256 of its sealed bytes). */
+  readonly draft: { readonly id: string; readonly digest: Buffer | null } | null
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -55,16 +56,25 @@ const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'noti
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
  * one round trip and can never be half there. `repeated`: the key was used by an earlier or a simultaneous filing
- * (which is waited for); `number-taken`: the case number exists. In both nothing is written.
+ * (which is waited for), or the draft is not there as it was; `number-taken`: the case number exists. In both nothing
+ * is written.
  */
 export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeated' | 'number-taken'> {
   const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
   const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
+  const draftId = tip.draft?.id ?? null
+  const draftDigest = tip.draft?.digest ?? null
   try {
     const { rows } = await sql<{ stored: number }>`
-      with accepted as (
+      with draft_as_read as (
+        select from draft
+        where id = ${draftId}::uuid and (${draftDigest}::bytea is null or sha256(sealed) = ${draftDigest}::bytea)
+        for update
+      ), accepted as (
         insert into filing (key_hash, request_hash, reply, case_no, day)
-        values (${tip.filing.keyHash}, ${tip.filing.requestHash}, ${tip.filing.reply}, ${tip.caseNo}, ${tip.day}::date)
+        select ${tip.filing.keyHash}::bytea, ${tip.filing.requestHash}::bytea, ${tip.filing.reply}::bytea,
+          ${tip.caseNo}, ${tip.day}::date
+        where ${draftId}::uuid is null or exists (select from draft_as_read)
         on conflict (key_hash) do nothing returning 1
       ), new_case as (
         insert into case_file (id, case_no, category_id, answer, area_id, when_bucket, urgency, accused_department_id,
@@ -113,9 +123,9 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
         insert into notice (department_id, case_no, kind, day)
         select ${tip.holder}, ${tip.caseNo}, 'arrival', ${tip.day}::date from accepted
       ), spent_blobs as (
-        delete from draft_blob where draft_id = ${tip.draftId}::uuid and exists (select from accepted)
+        delete from draft_blob where draft_id = ${draftId}::uuid and exists (select from accepted)
       ), spent_draft as (
-        delete from draft where id = ${tip.draftId}::uuid and exists (select from accepted)
+        delete from draft where id = ${draftId}::uuid and exists (select from accepted)
       )
       select count(*)::int as stored from accepted
     `.execute(db)
@@ -178,12 +188,28 @@ export async function tipTotals(db: Db, caseIds: readonly string[]): Promise<Map
   )
 }
 
-export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<Selectable<TipPartTable>[]> {
+export type TipPartRow = Selectable<TipPartTable>
+
+export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<TipPartRow[]> {
   return db
     .selectFrom('tip_part')
     .selectAll()
     .where('tip_id', 'in', tipIds)
     .where('purpose', '=', 'tip.narrative')
+    .execute()
+}
+
+/** The photos of some tips by their numbers, in the order they were added. */
+export async function photoPartsOf(
+  db: Db,
+  tipIds: readonly string[],
+): Promise<Pick<TipPartRow, 'tip_id' | 'part'>[]> {
+  return db
+    .selectFrom('tip_part')
+    .select(['tip_id', 'part'])
+    .where('tip_id', 'in', tipIds)
+    .where('purpose', '=', 'tip.photo')
+    .orderBy('part')
     .execute()
 }
 
