@@ -29,6 +29,23 @@ function kysely(pool: pg.Pool): Db {
   return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) })
 }
 
+/**
+ * Codes of a connection that was refused, cut or ended by the server, and of a server that has no room left: its
+ * connections, memory or disk. The same question may well be answered a moment later.
+ */
+const LOSS =
+  /^(?:08\w{3}|53\w{3}|57P0[1-5]|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
+/** What `pg` says without a code. */
+const LOSS_WORDS =
+  /^(?:Connection terminated|timeout exceeded when trying to connect|timeout expired|Client has encountered a connection error|Client was closed)/
+
+/** Whether a query failed for want of a working connection, not for what it asked. */
+export function isConnectionLoss(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? LOSS.test(code) : LOSS_WORDS.test(error.message)
+}
+
 const CONNECT_MS = 2000
 const TURN_MS = 15_000
 
