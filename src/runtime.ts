@@ -36,10 +36,13 @@ const OTHER_PROCESS_MS = 500
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
-async function openDatabase(config: Config): Promise<{ connection: Connection; release: () => void }> {
+async function openDatabase(
+  config: Config,
+  report: (error: unknown) => void,
+): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
     const release = lockData(config.dataDir)
-    const connection = await connectPglite(join(config.dataDir, 'pglite'))
+    const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
     return { connection, release }
   }
@@ -63,9 +66,9 @@ export async function createRuntime(
   { createSecrets = config.databaseUrl === null }: { readonly createSecrets?: boolean } = {},
 ): Promise<Runtime> {
   const log = createLog()
-  const { connection, release } = await openDatabase(config)
-  const { db } = connection
   const report = (error: unknown): void => log.error(error)
+  const { connection, release } = await openDatabase(config, report)
+  const { db } = connection
   const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER, report })
   let upkeep: NodeJS.Timeout | null = null
   let upkeepRun: Promise<void> = Promise.resolve()
