@@ -26,22 +26,41 @@ export function createOpener({
   readonly files: FileStore
   readonly escrowIdentity: string
 }): Opener {
-  async function tipIdentity(tipId: string, department: string): Promise<string> {
+  // Neither changes while a test looks.
+  const departmentKeys = new Map<string, Promise<string>>()
+  const tipKeys = new Map<string, Promise<string>>()
+  const remembered = (known: Map<string, Promise<string>>, key: string, open: () => Promise<string>) => {
+    const value = known.get(key) ?? open()
+    known.set(key, value)
+    return value
+  }
+
+  async function departmentIdentity(department: string, epoch: number): Promise<string> {
     const grant = await db
       .selectFrom('key_grant')
-      .selectAll()
+      .select('wrapped')
       .where('department_id', '=', department)
+      .where('epoch', '=', epoch)
       .where('member_id', 'is', null)
       .executeTakeFirstOrThrow()
-    const wrap = await db
+    return openGrant({ department, epoch }, grant.wrapped, escrowIdentity)
+  }
+
+  async function unwrapped(tip: string, department: string): Promise<string> {
+    const { epoch, wrapped } = await db
       .selectFrom('tip_wrap')
-      .selectAll()
-      .where('tip_id', '=', tipId)
+      .select(['epoch', 'wrapped'])
+      .where('tip_id', '=', tip)
       .where('department_id', '=', department)
       .executeTakeFirstOrThrow()
-    const identity = await openGrant({ department, epoch: grant.epoch }, grant.wrapped, escrowIdentity)
-    return unwrapTipKey({ tip: tipId, department, epoch: wrap.epoch }, wrap.wrapped, identity)
+    const identity = await remembered(departmentKeys, `${department} ${epoch}`, () =>
+      departmentIdentity(department, epoch),
+    )
+    return unwrapTipKey({ tip, department, epoch }, wrapped, identity)
   }
+
+  const tipIdentity = (tip: string, department: string): Promise<string> =>
+    remembered(tipKeys, `${tip} ${department}`, () => unwrapped(tip, department))
 
   return {
     async openNarrative(tipId, department) {
