@@ -11,7 +11,8 @@ export default defineConfig({
   build: { inlineStylesheets: 'never', assets: 'assets' },
   vite: {
     build: { assetsInlineLimit: 0 },
-    // Loaded from node_modules as they are: WebAssembly and native parts do not survive bundling.
-    ssr: { external: ['@electric-sql/pglite', 'sharp', 'pg'] },
+    // Loaded from node_modules as they are: WebAssembly and native parts do not survive bundling, and what is loaded
+    // late (jobs, mail) would otherwise be loaded at once.
+    ssr: { external: ['@electric-sql/pglite', 'sharp', 'pg', 'pg-boss', 'nodemailer', 'resend'] },
   },
 })

@@ -10,6 +10,10 @@ declare namespace App {
     /** Who is signed in to the console; null for everybody else. */
     /** Accounts the sign-in page of a demonstration offers. */
     demoLogins: readonly import('./demo/load.ts').DemoLogin[]
+    /** For the rate limits. */
+    client: import('./services/limits.ts').ClientKey
+    /** The receipt code that `/track/` offers in a demonstration. */
+    demoReceipt: string | null
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

@@ -4,23 +4,35 @@ import { createApi } from './api/index.ts'
 import { problemResponse } from './api/problem.ts'
 import { DomainError } from './domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from './domain/plan.ts'
+import { clientAddress } from './http/client-address.ts'
 import { isCrossSite, isOwnHost } from './http/cross-site.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createPageCache, replyFrom } from './http/page-cache.ts'
 import { SESSION_COOKIE } from './http/session-cookie.ts'
 import { unavailablePage, type Hotlines } from './http/unavailable.ts'
 import { currentRuntime } from './runtime.ts'
+import type { ClientKey } from './services/limits.ts'
 import type { StaffSession } from './services/staff.ts'
 
 /** What the door knows of a request by the time a router sees it. */
 export interface DoorVariables {
   requestId: string
   staff: StaffSession | null
+  /** For the rate limits; the address itself goes no further than this door. */
+  client: ClientKey
+}
+
+/** What stands beside a request: the connection, when a socket brought it. */
+interface DoorBindings {
+  readonly incoming?: { readonly socket: { readonly remoteAddress?: string } }
 }
 
 const runtime = await currentRuntime(process.env)
 const { services, config, clock, random } = runtime
 const https = config.publicUrl?.startsWith('https://') ?? false
+// Something else speaks TLS for us, so every connection comes from it and tells nobody apart.
+const isProxyUnknown = https && config.trustedProxy === null
+const thirdParty = config.turnstile?.url ?? null
 const cache = createPageCache()
 
 // Kept for the page that is shown when the database is away.
@@ -54,7 +66,7 @@ function unavailable(path: string): Response {
     : unavailablePage(hotlines, securityHeaders(path, https))
 }
 
-export const app = new Hono<{ Variables: DoorVariables }>()
+export const app = new Hono<{ Bindings: DoorBindings; Variables: DoorVariables }>()
 
 app.use(async (c, next) => {
   const path = c.req.path
@@ -91,7 +103,9 @@ app.use(async (c, next) => {
   if (isAsset(path)) return next()
   if (c.req.method !== 'GET' || PRIVATE.test(path) || STREAMED.test(path)) {
     await next()
-    for (const [name, value] of Object.entries(securityHeaders(path, https))) c.res.headers.set(name, value)
+    for (const [name, value] of Object.entries(securityHeaders(path, https, thirdParty))) {
+      c.res.headers.set(name, value)
+    }
     if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
     return
   }
@@ -132,6 +146,16 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   c.set('requestId', Buffer.from(random.bytes(9)).toString('base64url'))
   c.set('staff', null)
+  c.set(
+    'client',
+    services.limits.keyOf(
+      clientAddress(
+        isProxyUnknown ? undefined : c.env?.incoming?.socket.remoteAddress,
+        c.req.header('x-forwarded-for') ?? null,
+        config.trustedProxy,
+      ),
+    ),
+  )
   const path = c.req.path
   if (path.startsWith('/staff/') || path.startsWith('/api/v1/staff/') || path.startsWith('/proof/')) {
     const token = SESSION_COOKIE.read(c.req.raw)
@@ -149,7 +173,9 @@ app.use(async (c, next) => {
     requestId: c.get('requestId'),
     now: clock.now().getTime(),
     staff: c.get('staff'),
+    client: c.get('client'),
     demoLogins: runtime.demoLogins,
+    demoReceipt: runtime.demoReceipt,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.

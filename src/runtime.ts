@@ -1,16 +1,25 @@
 import { join } from 'node:path'
+import { createAltcha } from './adapters/altcha.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
 import { lockData } from './adapters/data-lock.ts'
+import { createJobQueue } from './adapters/job-queue.ts'
 import { createLog, type Log } from './adapters/log.ts'
+import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
+import { createResendMailer } from './adapters/resend-mailer.ts'
 import { openServerSecrets } from './adapters/server-secrets.ts'
+import { createSmtpMailer } from './adapters/smtp-mailer.ts'
 import { systemClock, systemRandom } from './adapters/system.ts'
+import { createTurnstile } from './adapters/turnstile.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { connectPglite, connectPostgres, type Connection } from './db/connect.ts'
 import { ensurePlan } from './db/ensure-plan.ts'
+import { createBoss, installJobs, jobsAreInstalled } from './db/job-schema.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, loadDemo, type DemoLogin } from './demo/load.ts'
+import { demoLogins, demoReceipt, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
+import { jobHandlers } from './services/jobs.ts'
+import type { Mailer } from './services/mailer.ts'
 import { createPlanStore } from './services/plan-store.ts'
 import type { Clock, Deps, Random } from './services/ports.ts'
 import { createDataVersions } from './services/versions.ts'
@@ -26,13 +35,19 @@ export interface Runtime {
   readonly engine: Connection['engine']
   /** Accounts the sign-in page offers; none but in a demonstration. */
   readonly demoLogins: readonly DemoLogin[]
-  /** Does what nobody does by hand (see services/upkeep.ts), at once and then every ten minutes, until `close()`. */
+  /** The receipt code that `/track/` offers in a demonstration. */
+  readonly demoReceipt: string | null
+  /**
+   * Works the queue of jobs (see services/jobs.ts) until `close()`: upkeep soon, then everything at its time. Nothing
+   * in a process that only serves.
+   */
   keepUp(): void
   close(): Promise<void>
 }
 
-const UPKEEP_MS = 10 * 60_000
 const OTHER_PROCESS_MS = 500
+/** Whoever waits for the first page after a start has the processor to themselves. */
+const JOBS_AFTER_MS = 1000
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
@@ -44,15 +59,28 @@ async function openDatabase(
     const release = lockData(config.dataDir)
     const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
+    await installJobs(connection)
     return { connection, release }
   }
   const connection = connectPostgres(config.databaseUrl)
-  const pending = await pendingMigrations(connection.db)
-  if (pending.length > 0) {
+  const pending =
+    (await pendingMigrations(connection.db)).length + Number(!(await jobsAreInstalled(connection)))
+  if (pending > 0) {
     await connection.close()
-    throw new ConfigError(`DATABASE_URL: ${pending.length} migration(s) missing; run: npm run db:migrate`)
+    throw new ConfigError(`DATABASE_URL: ${pending} migration(s) missing; run: npm run db:migrate`)
   }
   return { connection, release: () => {} }
+}
+
+function createMailer({ mail, dataDir }: Config): Mailer {
+  switch (mail.kind) {
+    case 'resend':
+      return createResendMailer(mail.account, mail.sender)
+    case 'smtp':
+      return createSmtpMailer(mail.server, mail.sender)
+    case 'outbox':
+      return createOutboxMailer(join(dataDir, 'outbox'), mail.sender)
+  }
 }
 
 /**
@@ -70,13 +98,12 @@ export async function createRuntime(
   const { connection, release } = await openDatabase(config, report)
   const { db } = connection
   const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER, report })
-  let upkeep: NodeJS.Timeout | null = null
-  let upkeepRun: Promise<void> = Promise.resolve()
-  const stopUpkeep = new AbortController()
+  const worker = config.role !== 'web'
+  const jobs = createJobQueue(() => createBoss(connection, { supervise: worker, schedule: worker }), log)
+  let starting: NodeJS.Timeout | undefined
   const close = async (): Promise<void> => {
-    stopUpkeep.abort()
-    if (upkeep) clearInterval(upkeep)
-    await upkeepRun
+    clearTimeout(starting)
+    await jobs.close()
     await photos.close()
     await connection.close()
     release()
@@ -88,15 +115,23 @@ export async function createRuntime(
       systemClock,
       connection.engine === 'pglite' ? Number.POSITIVE_INFINITY : OTHER_PROCESS_MS,
     )
+    const secrets = await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, {
+      create: createSecrets,
+    })
     const deps: Deps = {
       db,
       clock: systemClock,
       random: systemRandom,
       files: createDiskFiles(join(config.dataDir, 'blobs'), report),
       photos,
-      secrets: await openServerSecrets(join(config.dataDir, 'keys'), systemRandom, { create: createSecrets }),
+      secrets,
+      gate: createAltcha({ clock: systemClock, secret: secrets.form }),
+      thirdPartyGate: config.turnstile && createTurnstile(config.turnstile, { clock: systemClock }),
       plan: createPlanStore(db, versions),
       versions,
+      jobs,
+      mailer: createMailer(config),
+      site: { name: config.siteName, url: config.publicUrl ?? `http://localhost:${config.port}` },
       demo: config.demo,
     }
     const services = createServices(deps)
@@ -110,14 +145,9 @@ export async function createRuntime(
       log,
       engine: connection.engine,
       demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
+      demoReceipt: config.demo ? await demoReceipt(config.dataDir) : null,
       keepUp() {
-        const run = (): void => {
-          // One after the other: a run may outlast the interval.
-          upkeepRun = upkeepRun.then(() => services.upkeep.run(stopUpkeep.signal)).catch(report)
-        }
-        if (upkeep) return
-        run()
-        upkeep = setInterval(run, UPKEEP_MS).unref()
+        if (worker) starting ??= setTimeout(() => void jobs.work(jobHandlers(services)), JOBS_AFTER_MS)
       },
       close,
     }

@@ -111,6 +111,9 @@ export async function startServer(
   server.maxHeadersCount = 100
   try {
     const { port } = await listen(server, config.port, config.host)
+    if (config.publicUrl?.startsWith('https://') && config.trustedProxy === null) {
+      console.error('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
+    }
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     return {
       url: `http://${host === '127.0.0.1' ? 'localhost' : host}:${String(port)}`,
@@ -130,7 +133,7 @@ export async function startServer(
 }
 
 /** Runs until the process is told to end. */
-export function stopOnSignal(server: RunningServer): void {
+export function stopOnSignal(server: Pick<RunningServer, 'stop'>): void {
   let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {

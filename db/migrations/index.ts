@@ -1,9 +1,15 @@
 import type { Migration } from 'kysely/migration'
 import * as initial from './20261124T0500-initial.ts'
 import * as readingIndexes from './20261125T0800-reading-indexes.ts'
+import * as notices from './20261125T0900-notices.ts'
+import * as rewards from './20261125T0900-rewards.ts'
+import * as spentProof from './20261125T1000-spent-proof.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261124T0500-initial': initial,
   '20261125T0800-reading-indexes': readingIndexes,
+  '20261125T0900-notices': notices,
+  '20261125T0900-rewards': rewards,
+  '20261125T1000-spent-proof': spentProof,
 }

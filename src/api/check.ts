@@ -1,11 +1,12 @@
 import type { z } from 'zod'
 import { zhCN } from 'zod/locales'
 import { DomainError } from '../domain/errors.ts'
+import type { ClientKey } from '../services/limits.ts'
 import type { StaffSession } from '../services/staff.ts'
 
 /** What the front door sets before a router runs. */
 export interface ApiEnv {
-  Variables: { requestId: string; staff: StaffSession | null }
+  Variables: { requestId: string; staff: StaffSession | null; client: ClientKey }
 }
 
 // Per call, not `z.config`: a setting for the whole process would depend on what is imported first.

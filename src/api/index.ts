@@ -1,11 +1,13 @@
 import { Hono } from 'hono'
 import { DomainError } from '../domain/errors.ts'
 import type { Runtime } from '../runtime.ts'
+import { createChallengesApi } from './challenges.ts'
 import type { ApiEnv } from './check.ts'
 import { createOpenApi } from './openapi.ts'
 import { problemResponse } from './problem.ts'
 import { createReadingApi } from './reading.ts'
 import { createReceiptsApi } from './receipts.ts'
+import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
 import { createTipsApi } from './tips.ts'
@@ -15,8 +17,10 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
   api.route('/', createReadingApi(runtime))
   api.route('/', createOpenApi())
+  api.route('/challenges', createChallengesApi(runtime))
   api.route('/tips', createTipsApi(runtime))
   api.route('/receipts', createReceiptsApi(runtime))
+  api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
 

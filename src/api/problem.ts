@@ -1,6 +1,6 @@
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
-import { DomainError, type FieldError, type ProblemCode } from '../domain/errors.ts'
+import { DomainError, RateLimitedError, type FieldError, type ProblemCode } from '../domain/errors.ts'
 
 /** The HTTP status of each refusal, for the API and for pages that show a form again. */
 export const STATUS = {
@@ -15,10 +15,13 @@ export const STATUS = {
   'photo-rejected': 422,
   'photos-unavailable': 503,
   'case-transition': 409,
+  'reward-transition': 409,
+  'budget-exceeded': 409,
   'stale-version': 409,
   'two-people': 409,
   'idempotency-conflict': 422,
   'intake-closed': 503,
+  'gate-refused': 403,
   'bad-cursor': 400,
   'rate-limited': 429,
   'database-unavailable': 503,
@@ -37,10 +40,13 @@ export const TITLES: Readonly<Record<ProblemCode, string>> = {
   'photo-rejected': '照片不能使用',
   'photos-unavailable': '照片暂时不能接收',
   'case-transition': '现在不能这样操作',
+  'reward-transition': '奖励现在不能这样办',
+  'budget-exceeded': '超出全年预算',
   'stale-version': '内容已被更新',
   'two-people': '需要另一个人来做',
   'idempotency-conflict': '重复的 Idempotency-Key',
   'intake-closed': '暂时不能接收举报',
+  'gate-refused': '验证没有通过',
   'bad-cursor': '翻页位置无效',
   'rate-limited': '请求太频繁',
   'database-unavailable': '系统暂时不可用',
@@ -74,6 +80,19 @@ export function toProblem(error: unknown): Problem {
   return UNEXPECTED
 }
 
+/** When to come back, for refusals that know it. */
+const retryAfter = (error: unknown): Readonly<Record<string, string>> =>
+  error instanceof RateLimitedError ? { 'retry-after': String(error.retryAfterSeconds) } : {}
+
+/** Gives a page that shows its form again the status, and the headers, of what was refused. */
+export function markRefused(
+  reply: { status?: number | undefined; readonly headers: Headers },
+  error: DomainError,
+): void {
+  reply.status = STATUS[error.code]
+  for (const [name, value] of Object.entries(retryAfter(error))) reply.headers.set(name, value)
+}
+
 /** The reply for an error; never kept by anybody. */
 export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
   const problem = toProblem(error)
@@ -83,6 +102,7 @@ export function problemResponse(error: unknown, headers: Readonly<Record<string,
       'content-type': 'application/problem+json; charset=utf-8',
       'cache-control': 'no-store',
       ...(problem.status === 503 ? { 'retry-after': '30' } : {}),
+      ...retryAfter(error),
       ...headers,
     },
   })

@@ -76,6 +76,7 @@ export function createReadingApi({ services }: Runtime): Hono<ApiEnv> {
   api.get('/lists/:list/entries', async (c) => {
     const { limit, cursor } = check(paging, c.req.query())
     const filter = check(entryFilterSchema, c.req.query())
+    if (filter.q) services.limits.take('searches', c.get('client'))
     return open(c, await services.lists.page(c.req.param('list'), filter, cursor ?? null, limit))
   })
   api.get('/lists/:list/entries/:entryNo', async (c) => {

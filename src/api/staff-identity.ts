@@ -25,7 +25,10 @@ export function createStaffIdentityApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/sign-in', async (c) => {
     const { username, auth } = check(signInBody, await readJson(c.req.raw))
+    // Taken in advance, so that many guesses at once do not all pass; only failures stay counted.
+    services.limits.take('sign-ins', c.get('client'))
     const { token, wrappedIdentity } = await services.staff.signIn(username, auth)
+    services.limits.giveBack('sign-ins', c.get('client'))
     return c.json({ wrappedIdentity: toBase64Url(wrappedIdentity) }, 200, {
       'set-cookie': SESSION_COOKIE.set(token),
     })

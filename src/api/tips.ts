@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { Hono } from 'hono'
 import { DomainError } from '../domain/errors.ts'
+import { gateRefused } from '../domain/gate.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
 import type { Runtime } from '../runtime.ts'
-import { tipPlain } from '../schemas/tip.ts'
+import { gateProof, tipPlain } from '../schemas/tip.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
+import type { Spend } from '../services/gate.ts'
+import type { ClientKey } from '../services/limits.ts'
 import type { FileResult, SealedPhoto } from '../services/tips.ts'
 import { check, type ApiEnv } from './check.ts'
 import { parseJson, readJson } from './json.ts'
@@ -32,6 +35,30 @@ function plainOf(fields: ReadonlyMap<string, readonly string[]>): unknown {
 export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
 
+  /**
+   * Looks at the proof before anything costs. Without one a tip is taken under a narrower limit.
+   * @param early photos follow: a proof that is spent is not worth sealing them
+   * @throws {DomainError} `gate-refused` for one that is worth nothing, unless its tip was filed before and is only
+   *   being asked for again; `rate-limited`
+   */
+  async function admit(
+    proof: unknown,
+    { idempotencyKey, client, early }: { idempotencyKey: string; client: ClientKey; early: boolean },
+  ): Promise<Spend | null> {
+    const { state, spend } = await services.gate.examine(check(gateProof, proof), {
+      purpose: 'tip',
+      holder: '',
+    })
+    if (state === 'none') {
+      services.limits.take('tips-unproven', client)
+      return null
+    }
+    const reason =
+      state !== 'proven' ? state : early && spend && (await services.gate.isSpent(spend)) ? 'used' : null
+    if (reason !== null && !(await services.tips.earlier(idempotencyKey))) throw gateRefused(reason)
+    return spend
+  }
+
   api.post('/', async (c) => {
     const idempotencyKey = c.req.header('idempotency-key') ?? ''
     if (!KEY.test(idempotencyKey)) {
@@ -43,16 +70,21 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
     }
     const { ready, reasons } = await services.readiness.check()
     if (!ready) throw new DomainError('intake-closed', reasons.join(''))
+    const client = c.get('client')
+    services.limits.take('tips', client)
 
     const keys = await createTipKeys()
     const tipId = random.uuid()
     const photos: SealedPhoto[] = []
     const digests: string[] = []
     let filed: FileResult
+    let spend: Spend | null = null
     try {
       let body: unknown
       if (/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
         body = await readJson(c.req.raw)
+        const { gate } = (body ?? {}) as { gate?: unknown }
+        spend = await admit(gate, { idempotencyKey, client, early: false })
       } else {
         const form = await readForm(c.req.raw, {
           maxFiles: MAX_PHOTOS,
@@ -60,7 +92,11 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
           maxTotalBytes: MAX_PHOTOS_BYTES,
           maxFieldBytes: MAX_FIELD_BYTES,
           maxFields: 60,
+          authorize: async (fields) => {
+            spend = await admit(fields.get('gate')?.[0], { idempotencyKey, client, early: true })
+          },
           onFile: async ({ bytes }) => {
+            services.limits.take('uploads', client)
             const part = photos.length
             digests.push(createHash('sha256').update(bytes).digest('base64url'))
             try {
@@ -103,7 +139,8 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
         receiptCode: createReceiptCode((n) => random.bytes(n)),
         idempotencyKey,
         fingerprint: JSON.stringify([tip, digests]),
-        lane: 'unverified',
+        lane: spend ? 'normal' : 'unverified',
+        spend,
         draftId: null,
       })
     } catch (error) {

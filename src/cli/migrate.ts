@@ -3,6 +3,7 @@ import { lockData } from '../adapters/data-lock.ts'
 import { readConfig } from '../config.ts'
 import { connectPglite, connectPostgres } from '../db/connect.ts'
 import { ensurePlan } from '../db/ensure-plan.ts'
+import { installJobs } from '../db/job-schema.ts'
 import { migrate } from '../db/migrate.ts'
 import { runCommand } from './command.ts'
 
@@ -25,6 +26,7 @@ async function run(): Promise<void> {
         : connectPostgres(config.databaseUrl, 2)
     try {
       const applied = await migrate(connection.db)
+      if (await installJobs(connection)) applied.push('job queue')
       await ensurePlan(connection.db)
       console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied: ${applied.join(', ')}`)
     } finally {

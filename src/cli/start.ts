@@ -5,6 +5,7 @@ import { readConfig } from '../config.ts'
 import { startServer, stopOnSignal } from '../server.ts'
 import { build, isBuilt } from './build.ts'
 import { runCommand } from './command.ts'
+import { startWorker } from './worker.ts'
 
 const HELP = `
 Usage: npm start
@@ -17,13 +18,22 @@ Settings are environment variables:
   DATA_DIR      data           folder of the embedded database, keys and files
   DATABASE_URL                 PostgreSQL 15 or newer instead of the embedded database
   PUBLIC_URL                   https address that visitors use
+  TRUSTED_PROXY                IP address of the proxy in front; without it nobody behind it is rate-limited
   DEMO          on             demonstration data (embedded database on loopback only); off: start empty
+  ROLE          all            web only serves, worker only works jobs (mail, upkeep); both need DATABASE_URL
+
+The README lists all of them, those for mail too.
 
   --help   show this
 `
 
 async function start(): Promise<void> {
   const config = readConfig(process.env)
+  if (config.role === 'worker') {
+    stopOnSignal(await startWorker())
+    console.log(`\n  ${config.siteName}\n  working jobs\n`)
+    return
+  }
   if (!isBuilt()) {
     // A running server reads from dist/: do not replace it under its feet.
     const release = config.databaseUrl === null ? lockData(config.dataDir) : () => {}

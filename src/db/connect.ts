@@ -1,14 +1,18 @@
 import { PGlite } from '@electric-sql/pglite'
 import { createPgConfig } from '@electric-sql/pglite/node-postgres'
-import { Kysely, PostgresDialect, type PostgresPool } from 'kysely'
+import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Database } from './tables.ts'
 
 export type Db = Kysely<Database>
+/** One that is under way, as `db.transaction()` hands it over. */
+export type Tx = Transaction<Database>
 
 export interface Connection {
   readonly db: Db
   readonly engine: 'pglite' | 'postgres'
+  /** Runs one statement, or several without values, as they are; answers the rows of all. For the queue of jobs. */
+  execute(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>
   close(): Promise<void>
 }
 
@@ -46,6 +50,20 @@ export function isConnectionLoss(error: unknown): boolean {
   return typeof code === 'string' ? LOSS.test(code) : LOSS_WORDS.test(error.message)
 }
 
+function executor(connect: () => Promise<pg.PoolClient>): Connection['execute'] {
+  return async (text, values = []) => {
+    const client = await connect()
+    try {
+      const result: pg.QueryResult | pg.QueryResult[] = await client.query(text, [...values])
+      client.release()
+      return { rows: [result].flat().flatMap(({ rows }) => rows as unknown[]) }
+    } catch (error) {
+      client.release(error as Error)
+      throw error
+    }
+  }
+}
+
 const CONNECT_MS = 2000
 const TURN_MS = 15_000
 const REOPEN_MS = 5000
@@ -74,7 +92,7 @@ export function connectPostgres(url: string, max = 10): Connection {
   // Nor must one that ends while it is in use: its query is rejected, the event would be thrown as well.
   pool.on('connect', (client) => client.on('error', () => {}))
   const db = kysely(pool)
-  return { db, engine: 'postgres', close: () => db.destroy() }
+  return { db, engine: 'postgres', execute: executor(() => pool.connect()), close: () => db.destroy() }
 }
 
 interface Embedded {
@@ -155,5 +173,5 @@ export async function connectPglite(
     return current.pool.connect()
   }
   const db = kysely({ connect, end: () => current.close(), options: {} })
-  return { db, engine: 'pglite', close: () => db.destroy() }
+  return { db, engine: 'pglite', execute: executor(connect), close: () => db.destroy() }
 }

@@ -1,6 +1,4 @@
-import type { Transaction } from 'kysely'
-import type { Db } from './connect.ts'
-import type { Database } from './tables.ts'
+import type { Db, Tx } from './connect.ts'
 
 /** A department's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
@@ -9,9 +7,7 @@ export interface DepartmentRecipient {
 }
 
 /** The newest recipient of each department. */
-export async function currentRecipients(
-  db: Db | Transaction<Database>,
-): Promise<ReadonlyMap<string, DepartmentRecipient>> {
+export async function currentRecipients(db: Db | Tx): Promise<ReadonlyMap<string, DepartmentRecipient>> {
   const rows = await db.selectFrom('department_key').selectAll().orderBy('epoch').execute()
   return new Map(rows.map((row) => [row.department_id, { epoch: row.epoch, recipient: row.recipient }]))
 }

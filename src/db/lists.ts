@@ -1,18 +1,10 @@
-import {
-  sql,
-  type ExpressionBuilder,
-  type RawBuilder,
-  type Selectable,
-  type SqlBool,
-  type Transaction,
-} from 'kysely'
+import { sql, type ExpressionBuilder, type RawBuilder, type Selectable, type SqlBool } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import type { EntryData, ListAction } from '../domain/list.ts'
 import type { SearchQuery } from '../domain/search-text.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { Database, EntryTable } from './tables.ts'
 
-type Tx = Transaction<Database>
 type Entries = ExpressionBuilder<Database, 'entry'>
 
 /** An entry as stored; what is searched for stays in the database. */
@@ -50,6 +42,9 @@ const ENTRY_COLUMNS = [
 
 /** Up to so many hits are collected by the search index first; beyond, walking the list in order finds a page sooner. */
 const FEW_HITS = 2000
+
+/** PostgreSQL refuses NUL in a text; nothing stored holds one, so nothing is found less. */
+const plainText = (text: string): string => text.replaceAll('\0', '\ufffd')
 
 const inForce = (eb: Entries, today: Day) =>
   eb.and([
@@ -96,7 +91,7 @@ export async function listEntries(
       .where((eb) => eb.or([eb('state', '=', 'ended'), eb('listed_until', 'is not', null)]))
       .where((eb) => eb.not(inForce(eb, today)))
   }
-  if (authority !== null) query = query.where('authority', '=', authority)
+  if (authority !== null) query = query.where('authority', '=', plainText(authority))
   if (year !== null)
     query = query.where('listed_on', '>=', `${year}-01-01`).where('listed_on', '<=', `${year}-12-31`)
   if (after)
@@ -144,7 +139,7 @@ export async function findEntry(db: Db, list: string, entryNo: string): Promise<
     .selectFrom('entry')
     .select(ENTRY_COLUMNS)
     .where('list', '=', list)
-    .where('entry_no', '=', entryNo)
+    .where('entry_no', '=', plainText(entryNo))
     .executeTakeFirst()
   return row && { ...row, data: row.data as EntryData }
 }

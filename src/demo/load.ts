@@ -1,17 +1,19 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
-import { createReceiptCode } from '../domain/receipt.ts'
+import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
 import { createTipKeys, wrapTipKey } from '../sealing/tip-keys.ts'
 import { createMemberKeys, SALT_BYTES } from '../sealing/member-keys.ts'
 import { generatePassphrase } from '../sealing/passphrase.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import type { Reader } from '../services/case-access.ts'
 import { createServices, type Services } from '../services/index.ts'
+import type { NewWrap } from '../services/cases/request.ts'
 import type { Deps } from '../services/ports.ts'
 import { DEMO_ACCOUNTS, type DemoAccount } from './accounts.ts'
+import { drawing } from './drawings.ts'
 import { DUST_BLACKLIST, NON_COMPLIANT } from './entries.ts'
+import { playRewards } from './rewards.ts'
 import { DEMO_STORIES, type DemoStory } from './stories.ts'
 
 /** A demonstration account as the sign-in page offers it. */
@@ -20,7 +22,8 @@ export interface DemoLogin extends DemoAccount {
 }
 
 const ACCOUNTS_JSON = 'demo-accounts.json'
-// The lowest the browser accepts: ten accounts are made while somebody waits for the first start.
+const RECEIPT_TXT = 'demo-receipt.txt'
+// The lowest the browser accepts: a dozen accounts are made while somebody waits for the first start.
 const KDF = { memoryKiB: 47_104, iterations: 1, parallelism: 1 } as const
 const MORNING_MS = 9 * 3_600_000
 
@@ -33,13 +36,9 @@ export async function demoLogins(dataDir: string): Promise<readonly DemoLogin[]>
   }
 }
 
-/** A drawn picture, no photograph of anything. */
-async function drawing(text: string): Promise<Uint8Array> {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="960" height="640"><rect width="960" height="640" fill="#dfe7ee"/>
-<rect y="430" width="960" height="210" fill="#a79c8c"/><rect x="150" y="250" width="180" height="180" fill="#7c8894"/>
-<rect x="240" y="120" width="50" height="310" fill="#5b6570"/><circle cx="300" cy="95" r="46" fill="#9aa3ab"/>
-<circle cx="370" cy="70" r="64" fill="#b3bac0"/><text x="40" y="600" font-size="34" fill="#333">${text}</text></svg>`
-  return new Uint8Array(await sharp(Buffer.from(svg)).jpeg({ quality: 80 }).toBuffer())
+/** The receipt code of a demonstration's reward that can be claimed; null elsewhere. */
+export async function demoReceipt(dataDir: string): Promise<string | null> {
+  return readFile(join(dataDir, RECEIPT_TXT), 'utf8').catch(() => null)
 }
 
 interface Cast {
@@ -55,15 +54,18 @@ const officerOf = (cast: Cast, department: string, other?: string): Reader | und
       reader.departmentId === department && reader.roles.includes('officer') && reader.memberId !== other,
   )
 
-async function fileStory(
-  cast: Cast,
-  story: DemoStory,
-): Promise<{ caseNo: string; tipId: string; keys: KeyPair; receiptCode: string }> {
+interface FiledStory {
+  readonly caseNo: string
+  readonly tipId: string
+  readonly keys: KeyPair
+}
+
+async function fileStory(cast: Cast, story: DemoStory): Promise<FiledStory> {
   const { services, deps } = cast
   const keys = await createTipKeys()
   const tipId = deps.random.uuid()
   const receiptCode = createReceiptCode((n) => deps.random.bytes(n))
-  const photo = await services.photos.seal(await drawing('DEMO'), {
+  const photo = await services.photos.seal(await drawing(story.scene), {
     tipId,
     recipient: keys.recipient,
     part: 0,
@@ -92,10 +94,23 @@ async function fileStory(
     lane: 'normal',
     draftId: null,
   })
-  return { caseNo: filed.caseNo, tipId, keys, receiptCode }
+  return { caseNo: filed.caseNo, tipId, keys }
 }
 
-async function playStory(cast: Cast, story: DemoStory, today: Day): Promise<void> {
+/** The tip's secret wrapped anew for another department, as an officer's browser does it. */
+async function wrapsFor(
+  { services }: Cast,
+  { tipId, keys }: FiledStory,
+  department: string,
+): Promise<NewWrap[]> {
+  const key = (await services.keys.recipients()).get(department)
+  if (!key) return []
+  const address = { tip: tipId, department, epoch: key.epoch }
+  return [{ tipId, epoch: key.epoch, wrapped: await wrapTipKey(address, keys.identity, key.recipient) }]
+}
+
+/** Plays a case as far as it has come; answers its number. `before` is the case that an attached one joins. */
+async function playStory(cast: Cast, story: DemoStory, today: Day, before: string | null): Promise<string> {
   const { services } = cast
   const started = addDays(today, -story.daysAgo)
   const later = (days: number): Day => {
@@ -103,29 +118,56 @@ async function playStory(cast: Cast, story: DemoStory, today: Day): Promise<void
     return day > today ? today : day
   }
   cast.setDay(started)
-  const { caseNo } = await fileStory(cast, story)
-  if (story.until === 'routed') return
+  const filed = await fileStory(cast, story)
+  const { caseNo } = filed
   const found = await cast.deps.db
     .selectFrom('case_file')
     .select('holder_id')
     .where('case_no', '=', caseNo)
     .executeTakeFirstOrThrow()
-  const officer = officerOf(cast, found.holder_id)
-  if (!officer) return
+  const holder = found.holder_id
+  const officer = officerOf(cast, holder)
+  if (story.until === 'routed' || !officer) return caseNo
   let version = 1
   const act = async (
-    reader: Reader,
+    reader: Reader | undefined,
     request: Omit<Parameters<Services['cases']['act']>[2], 'version'>,
   ): Promise<void> => {
-    version = (await services.cases.act(reader, caseNo, { ...request, version })).version
+    if (reader) version = (await services.cases.act(reader, caseNo, { ...request, version })).version
   }
   cast.setDay(later(1))
+  const via = story.via ?? holder
+  if (story.until === 'attached') {
+    await act(officer, { action: 'attach', ...(before === null ? {} : { attachTo: before }) })
+    return caseNo
+  }
+  if (story.until === 'handed-over') {
+    await act(officer, { action: 'hand_over', target: via, wraps: await wrapsFor(cast, filed, via) })
+    return caseNo
+  }
+  if (story.until === 'arbitration') {
+    // There and back, and once more: two returns in all, then the dispatcher decides.
+    for (const [from, to] of [
+      [holder, via],
+      [via, holder],
+      [holder, via],
+    ] as const) {
+      await act(officerOf(cast, from), {
+        action: 'return',
+        reason: 'other-department',
+        target: to,
+        wraps: await wrapsFor(cast, filed, to),
+      })
+    }
+    return caseNo
+  }
   await act(officer, { action: 'accept' })
-  if (story.until === 'accepted') return
+  if (story.until === 'accepted') return caseNo
   cast.setDay(later(4))
   await act(officer, { action: 'work' })
-  if (story.until === 'working') return
-  cast.setDay(later(9))
+  if (story.until === 'working') return caseNo
+  const concluded = story.concludedAfter ?? 9
+  cast.setDay(later(concluded))
   await services.cases.addProof(officer, caseNo, {
     kind: 'decision-number',
     caption: story.proof ?? '',
@@ -134,7 +176,7 @@ async function playStory(cast: Cast, story: DemoStory, today: Day): Promise<void
   await services.cases.addProof(officer, caseNo, {
     kind: 'photo',
     caption: '检查现场（演示绘图）',
-    blobKey: await services.photos.proof(await drawing('DEMO')),
+    blobKey: await services.photos.proof(await drawing(story.found ?? story.scene)),
   })
   await act(officer, {
     action: 'conclude',
@@ -142,68 +184,49 @@ async function playStory(cast: Cast, story: DemoStory, today: Day): Promise<void
     ...(story.statement ? { statement: story.statement } : {}),
   })
   const publisher = [...cast.readers.values()].find((reader) => reader.roles.includes('publisher'))
-  if (story.until === 'concluded' || !publisher) return
-  cast.setDay(later(11))
+  if (story.until === 'concluded') return caseNo
+  cast.setDay(later(concluded + 2))
   await act(publisher, { action: 'publish' })
+  if (story.until !== 'disputed') return caseNo
+  cast.setDay(later(concluded + 5))
+  await services.cases.dispute(filed.tipId)
+  return caseNo
 }
 
-/** A case that came to the wrong desk and was handed on: its secret is wrapped anew for the new department. */
-async function playHandOver(cast: Cast, today: Day): Promise<void> {
-  cast.setDay(addDays(today, -6))
-  const { caseNo, tipId, keys } = await fileStory(cast, {
-    daysAgo: 6,
-    category: 'mud-carry-out',
-    answer: 'yes',
-    area: '410102011',
-    when: 'this-week',
-    urgency: 'normal',
-    description: '（演示）工地门口一路泥，下雨更厉害。',
-    place: '（演示）示例路北段',
-    callback: null,
-    until: 'handed-over',
-  })
-  const officer = officerOf(cast, 'qu-jianshe')
-  const target = 'qu-zhifa'
-  const key = (await cast.services.keys.recipients()).get(target)
-  if (!officer || !key) return
-  cast.setDay(addDays(today, -5))
-  const wrapped = await wrapTipKey(
-    { tip: tipId, department: target, epoch: key.epoch },
-    keys.identity,
-    key.recipient,
-  )
-  await cast.services.cases.act(officer, caseNo, {
-    version: 1,
-    action: 'hand_over',
-    target,
-    wraps: [{ tipId, epoch: key.epoch, wrapped }],
-  })
-}
+/** How many entries a proposal of the demonstration brings. */
+const BATCH = 5
+const BATCH_DAYS = 14
 
-/** Fictional entries, proposed and approved by two people like every other. */
+/** Fictional entries, proposed and approved by two people like every other; some have left the list again. */
 async function fillLists(cast: Cast, today: Day): Promise<void> {
+  const { lists } = cast.services
   const publisher = [...cast.readers.values()].find((reader) => reader.roles.includes('publisher'))
-  const lists = [
+  for (const { list, department, rows } of [
     { list: 'non-compliant', department: 'qu-huanbao', rows: NON_COMPLIANT },
     { list: 'dust-blacklist', department: 'qu-jianshe', rows: DUST_BLACKLIST },
-  ]
-  for (const { list, department, rows } of lists) {
+  ]) {
     const officer = officerOf(cast, department)
     if (!officer || !publisher) return
-    for (const [index, row] of rows.entries()) {
-      const day = addDays(today, -5 * (rows.length - index))
+    let leaves = ''
+    for (let start = 0; start < rows.length; start += BATCH) {
+      const day = addDays(today, -BATCH_DAYS * ((rows.length - start) / BATCH) + BATCH_DAYS - 5)
       cast.setDay(day)
-      const cells = { ...row, decidedOn: addDays(day, -7), listedOn: day }
-      const id = await cast.services.lists.propose(
-        officer,
-        list,
-        { action: 'enter', rows: [cells] },
-        '演示数据：按决定书列入。',
-      )
+      const cells = rows
+        .slice(start, start + BATCH)
+        .map((row) => ({ ...row, decidedOn: addDays(day, -7), listedOn: day }))
+      const change = { action: 'enter', rows: cells } as const
+      const id = await lists.propose(officer, list, change, '演示数据：按决定书列入。')
       // One proposal waits for the second person, so that there is something to decide on.
-      const waits = list === 'dust-blacklist' && index === rows.length - 1
-      if (!waits) await cast.services.lists.approve(publisher, id)
+      if (list === 'dust-blacklist' && start + BATCH >= rows.length) break
+      const entryNos = await lists.approve(publisher, id)
+      if (start === 0) leaves = entryNos[1] ?? ''
     }
+    cast.setDay(addDays(today, -3))
+    const remove = { action: 'remove', entryNo: leaves, revision: 1 } as const
+    await lists.approve(
+      publisher,
+      await lists.propose(officer, list, remove, '演示数据：整改完成，经复查达标。'),
+    )
   }
 }
 
@@ -285,9 +308,17 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
       now = new Date(Math.min(startOfDay(day).getTime() + MORNING_MS, real.clock.now().getTime()))
     },
   }
-  for (const story of DEMO_STORIES) await playStory(cast, story, today)
-  await playHandOver(cast, today)
+  let before: string | null = null
+  for (const story of DEMO_STORIES) before = await playStory(cast, story, today, before)
   await fillLists(cast, today)
+  const receipt = formatReceiptCode(await playRewards(cast, today))
+  await writeFile(join(dataDir, RECEIPT_TXT), receipt, { mode: 0o600 })
+  // What time alone does: the older ones' dispute windows are over.
+  now = real.clock.now()
+  await services.cases.tick()
+  // What came and what is late lies in the outbox from the first minute; a district writes it as the days go by.
+  await services.notices.collectArrivals()
+  await services.notices.collectDue()
   real.versions.expire()
   const lines = logins.map(
     ({ username, displayName, roles, passphrase }) =>
@@ -295,7 +326,7 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   )
   await writeFile(
     join(dataDir, 'demo-accounts.txt'),
-    `Demonstration accounts (/staff/):\n${lines.join('\n')}\n`,
+    `Demonstration accounts (/staff/):\n${lines.join('\n')}\nReceipt code of a reward to claim (/track/):\n${receipt}\n`,
     { mode: 0o600 },
   )
   // Last: its presence says that the demonstration is whole.

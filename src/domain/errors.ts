@@ -14,10 +14,13 @@ export const PROBLEM_CODES = [
   'photo-rejected',
   'photos-unavailable',
   'case-transition',
+  'reward-transition',
+  'budget-exceeded',
   'stale-version',
   'two-people',
   'idempotency-conflict',
   'intake-closed',
+  'gate-refused',
   'bad-cursor',
   'rate-limited',
   'database-unavailable',
@@ -39,5 +42,15 @@ export class DomainError extends Error {
     this.name = 'DomainError'
     this.code = code
     this.fields = fields
+  }
+}
+
+/** Too often. How long to wait is part of the answer: whole seconds, at least one. */
+export class RateLimitedError extends DomainError {
+  readonly retryAfterSeconds: number
+  constructor(message: string, retryAfterSeconds: number) {
+    super('rate-limited', message)
+    this.name = 'RateLimitedError'
+    this.retryAfterSeconds = retryAfterSeconds
   }
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { CASE_STATES, OUTCOMES } from '../domain/case.ts'
+import { GATE_PURPOSES } from '../domain/gate.ts'
 import { DEPARTMENT_KINDS } from '../domain/plan.ts'
 import { PUBLIC_STATES } from '../domain/privacy.ts'
+import { reporterRewardReply } from './reward.ts'
 
 /** A page of a collection. */
 export const paging = z.object({
@@ -32,6 +34,13 @@ export const ledgerQuery = paging.extend({
     .optional()
     .describe(`查实情况：${OUTCOMES.join('、')}`),
   overdue: z.enum(['1', 'true']).optional().describe('只要超期未办结的'),
+})
+
+export const challengeQuery = z.object({
+  purpose: z
+    .enum(GATE_PURPOSES)
+    .default('tip')
+    .describe('tip：随 POST /tips 提交；form：本站网页表单自己用，和填写中的表单绑定'),
 })
 
 export const receiptOpen = z.union([
@@ -182,6 +191,23 @@ export const ledgerReply = pageOf(caseReply).extend({
   countCap: z.int(),
 })
 
+const hex = z.string().regex(/^(?:[0-9a-f]{2})+$/)
+
+export const challengeReply = z.object({
+  parameters: z.object({
+    algorithm: z.literal('PBKDF2/SHA-256'),
+    nonce: hex.describe('十六进制；口令 = nonce + 4 字节大端序的计数'),
+    salt: hex,
+    cost: z.int().describe('每试一次迭代几轮'),
+    keyLength: z.int().describe('导出的密钥有几个字节'),
+    keyPrefix: hex.describe('导出的密钥要以它开头'),
+    keySignature: hex,
+    expiresAt: z.int().describe('过期的时刻，1970 年以来的秒数'),
+    data: z.record(z.string(), z.string()),
+  }),
+  signature: hex.describe('原样带回'),
+})
+
 export const filedReply = z.object({
   caseNo: z.string().describe('受理编号，公开'),
   receiptCode: z.string().describe('查询码，只有您有；本站不保存，丢了不能补'),
@@ -215,6 +241,7 @@ export const followedReply = z.object({
   proof: z.array(z.object({ id: z.string(), kind: z.string(), caption: z.string(), photo: z.boolean() })),
   publishedDay: day.nullable(),
   disputeUntil: day.nullable().describe('可以提异议到哪一天；不能提时是 null'),
+  reward: reporterRewardReply.describe('这件举报的奖励'),
 })
 
 export const disputedReply = z.object({ disputed: z.literal(true) })

@@ -44,4 +44,14 @@ export const tipPlain = z.object({
     .default([])
     .describe('方案里的检查项，看到哪几项'),
 })
+
+/** A solved challenge: base64 of `{"challenge": …, "solution": {"counter": …, "derivedKey": …}}`. */
+export const gateProof = z
+  .string()
+  .max(4096)
+  .optional()
+  .describe(
+    'GET /challenges 的解：base64 的 JSON {"challenge": 原样, "solution": {"counter": 计数, "derivedKey": 十六进制}}。不附也收，但归入“未经验证”，一小时最多收 60 份',
+  )
+
 export type TipPlain = z.infer<typeof tipPlain>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
+import { formLane } from '../domain/gate.ts'
 import { MAX_PHOTOS, MAX_PHOTOS_BYTES, photoRefusal } from '../domain/photo.ts'
 import { createReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
@@ -8,9 +9,11 @@ import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { openPart } from '../sealing/envelope.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { TipPlain } from '../schemas/tip.ts'
+import type { Evidence, Gate } from './gate.ts'
+import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
 import type { Deps } from './ports.ts'
-import { DraftChangedError, type FiledTip, type SealedPhoto, type Tips } from './tips.ts'
+import { DraftChangedError, type FiledTip, type SealedPhoto, type TipInput, type Tips } from './tips.ts'
 
 export interface DraftPhoto extends SealedPhoto {
   /** Bytes as sent. */
@@ -25,6 +28,17 @@ export interface Draft {
   /** Answers as typed, by field; not yet checked. */
   readonly answers: Readonly<Record<string, readonly string[]>>
   readonly photos: readonly DraftPhoto[]
+  /** The third party's gate was passed for it. */
+  readonly vouched: boolean
+}
+
+/** What comes with the last press of the button. */
+export interface Sending {
+  /** What the hidden field holds that nobody fills in. */
+  readonly trap: string
+  /** The solved challenge; '' when there is none. */
+  readonly proof: string
+  readonly client: ClientKey
 }
 
 interface DraftState {
@@ -36,6 +50,7 @@ interface DraftState {
   readonly answers: Readonly<Record<string, readonly string[]>>
   readonly photos: readonly DraftPhoto[]
   readonly nextPart: number
+  readonly vouched?: true
 }
 
 export interface Drafts {
@@ -50,8 +65,18 @@ export interface Drafts {
   removePhoto(cookie: string, part: number): Promise<Draft>
   /** The working copy, opened in memory for the person who sent it. */
   photo(cookie: string, part: number): Promise<Uint8Array | null>
-  /** Files the tip; a repeat answers the same. @throws {DomainError} as {@link Tips.file} */
-  commit(cookie: string, plain: TipPlain, trap: string): Promise<FiledTip>
+  /** Its id without a look at the database; null for no cookie or a malformed one. */
+  idOf(cookie: string | null): string | null
+  /**
+   * Takes the third party's word for it.
+   * @returns false when the token was not worth it
+   */
+  vouch(cookie: string, token: string): Promise<boolean>
+  /**
+   * Files the tip; a repeat answers the same.
+   * @throws {DomainError} as {@link Tips.file}, and `rate-limited`
+   */
+  commit(cookie: string, plain: TipPlain, sending: Sending): Promise<FiledTip>
   /** What a commit of this cookie answered. */
   sent(cookie: string | null): Promise<FiledTip | null>
   /** Forgets drafts begun before a day, with their photos. */
@@ -61,14 +86,14 @@ export interface Drafts {
 const ID_BYTES = 16
 const KEY_BYTES = 32
 /** A person needs longer than this; what is faster goes to the lane that is looked at separately, never to the bin. */
-const MIN_AGE_MS = 3000
+const MIN_AGE_MS = 5000
 /** A draft changes under the button only when the same person works in two windows. */
 const COMMIT_TRIES = 4
 
 const lost = (): DomainError =>
   new DomainError('form-token', '这份草稿已经过期或不在这台设备上，请从第一步重新填写。')
 
-export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
+export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate, limits: RateLimits): Drafts {
   const { db, clock, files } = deps
   const random = (n: number): Uint8Array => deps.random.bytes(n)
 
@@ -87,9 +112,12 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
     receiptCode: state.receiptCode,
     answers: state.answers,
     photos: state.photos,
+    vouched: state.vouched ?? false,
   })
   // Repeats of one draft are told apart from other filings by a secret only the cookie holds.
   const idempotencyKey = (key: Uint8Array): string => `draft:${toBase64Url(key)}`
+
+  type Admission = Required<Pick<TipInput, 'lane' | 'spend'>>
 
   interface Loaded {
     readonly id: string
@@ -147,8 +175,30 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
     })
   }
 
+  /** What the bot gate makes of it. @throws {DomainError} `rate-limited` */
+  async function admit(
+    { id, state }: Loaded,
+    { trap, proof, client }: Parameters<Drafts['commit']>[2],
+  ): Promise<Admission> {
+    limits.take('tips', client)
+    const evidence: Evidence = state.vouched
+      ? { state: 'proven', spend: null }
+      : await gate.examine(proof, { purpose: 'form', holder: id })
+    const lane = formLane({
+      proof: evidence.state,
+      hasty: clock.now().getTime() - state.startedAt < MIN_AGE_MS,
+      trapped: trap !== '',
+      few: () => limits.admitsUnproven(client),
+    })
+    return { lane, spend: evidence.spend }
+  }
+
   /** @throws {DraftChangedError} when the draft is not what it was when it was loaded */
-  const file = ({ id, key, state, digest }: Loaded, plain: TipPlain, trap: string): Promise<FiledTip> =>
+  const file = (
+    { id, key, state, digest }: Loaded,
+    plain: TipPlain,
+    { lane, spend }: Admission,
+  ): Promise<FiledTip> =>
     tips.file({
       id: state.tipId,
       keys: { identity: state.identity, recipient: state.recipient },
@@ -170,7 +220,8 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
       receiptCode: state.receiptCode,
       idempotencyKey: idempotencyKey(key),
       fingerprint: 'draft',
-      lane: clock.now().getTime() - state.startedAt < MIN_AGE_MS || trap !== '' ? 'unverified' : 'normal',
+      lane,
+      spend,
       draftId: id,
       draftDigest: digest,
     })
@@ -270,9 +321,20 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
       return openPart({ identity, tip, part, purpose: 'tip.photo', sealed })
     },
 
-    async commit(cookie, plain, trap) {
+    idOf: (cookie) => read(cookie)?.id ?? null,
+
+    async vouch(cookie, token) {
+      const { id } = await mustLoad(cookie)
+      const accepted = await gate.thirdParty?.accept(token, { purpose: 'form', holder: id })
+      if (!accepted) return false
+      await change(cookie, (state) => ({ ...state, vouched: true }))
+      return true
+    },
+
+    async commit(cookie, plain, given) {
       const held = read(cookie)
       if (!held) throw lost()
+      let admission: Admission | null = null
       for (let attempt = 1; ; attempt += 1) {
         const earlier = await tips.earlier(idempotencyKey(held.key))
         if (earlier) return earlier
@@ -284,7 +346,8 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos): Drafts {
           throw lost()
         }
         try {
-          return await file(found, plain, trap)
+          admission ??= await admit(found, given)
+          return await file(found, plain, admission)
         } catch (error) {
           if (!(error instanceof DraftChangedError)) throw error
           if (attempt === COMMIT_TRIES) throw lost()

@@ -1,14 +1,19 @@
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
+import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
+import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
+import { createNotices, type Notices } from './notices.ts'
 import { createPhotos, type Photos } from './photos.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRewardRules, type RewardRules } from './reward-rules.ts'
+import { createRewards, type Rewards } from './rewards.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -19,6 +24,8 @@ export interface Services {
   readonly plan: PlanStore
   readonly versions: DataVersions
   readonly formTokens: FormTokens
+  readonly gate: Gate
+  readonly limits: RateLimits
   readonly reading: Reading
   readonly lists: Lists
   readonly tips: Tips
@@ -26,9 +33,12 @@ export interface Services {
   readonly drafts: Drafts
   readonly receipts: Receipts
   readonly cases: Cases
+  readonly rewardRules: RewardRules
+  readonly rewards: Rewards
   readonly staff: Staff
   readonly keys: Keys
   readonly readiness: Readiness
+  readonly notices: Notices
   readonly upkeep: Upkeep
 }
 
@@ -37,22 +47,31 @@ export function createServices(deps: Deps): Services {
   const readiness = createReadiness(deps, keys)
   const tips = createTips(deps, keys)
   const photos = createPhotos(deps)
-  const drafts = createDrafts(deps, tips, photos)
+  const gate = createGate(deps)
+  const limits = createRateLimits(deps)
+  const drafts = createDrafts(deps, tips, photos, gate, limits)
   const cases = createCases(deps, keys)
+  const rewardRules = createRewardRules(deps)
+  const rewards = createRewards(deps, rewardRules)
   return {
     plan: deps.plan,
     versions: deps.versions,
     formTokens: createFormTokens(deps),
+    gate,
+    limits,
     reading: createReading(deps),
     lists: createLists(deps),
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases),
+    receipts: createReceipts(deps, cases, rewards),
     cases,
+    rewardRules,
+    rewards,
     staff: createStaff(deps),
     keys,
     readiness,
-    upkeep: createUpkeep(deps, cases, drafts),
+    notices: createNotices(deps),
+    upkeep: createUpkeep(deps, cases, rewards, drafts),
   }
 }

@@ -1,6 +1,9 @@
 import type { Db } from '../db/connect.ts'
+import type { Difficulty, GateBinding } from '../domain/gate.ts'
 import type { PhotoDecoder } from '../domain/photo.ts'
 import type { FileStore } from './file-store.ts'
+import type { Jobs } from './jobs.ts'
+import type { Mailer } from './mailer.ts'
 import type { PlanStore } from './plan-store.ts'
 import type { DataVersions } from './versions.ts'
 
@@ -27,6 +30,53 @@ export interface ServerSecrets {
   readonly cookie: Uint8Array
 }
 
+/** What a look at a proof finds. A good one names itself, so that it can be spent once. */
+export type GateVerdict =
+  | {
+      readonly state: 'proven'
+      /** 32 bytes that no other proof has and that say nothing of who made it. */
+      readonly id: Buffer
+      /** The last moment at which the proof is taken: until then it must be remembered. */
+      readonly until: Date
+    }
+  | { readonly state: 'expired' | 'refused' }
+
+/** A way to show that a tip is not one of thousands. It keeps no state: that a proof is used once is for the database. */
+export interface BotGate {
+  /** Never throws for what was sent, however malformed. */
+  verify(proof: string, binding: GateBinding): Promise<GateVerdict>
+}
+
+/** A challenge as ALTCHA v2 writes it: signed, so that nothing of it can be changed. */
+export interface Challenge {
+  readonly parameters: {
+    readonly algorithm: string
+    /** Hexadecimal, like `salt`, `keyPrefix` and `keySignature`. */
+    readonly nonce: string
+    readonly salt: string
+    readonly cost: number
+    readonly keyLength: number
+    readonly keyPrefix: string
+    readonly keySignature: string
+    /** Seconds since 1970. */
+    readonly expiresAt: number
+    readonly data: Readonly<Record<string, string>>
+  }
+  readonly signature: string
+}
+
+/** The gate that needs nobody else: the sender's machine works for a moment. */
+export interface ProofOfWork extends BotGate {
+  challenge(binding: GateBinding, difficulty: Difficulty): Promise<Challenge>
+}
+
+/** The second choice beside it, at a third party. */
+export interface ThirdPartyGate extends BotGate {
+  /** Public; stands on the page. */
+  readonly siteKey: string
+  readonly scriptUrl: string
+}
+
 /** What the services may use of the outside. */
 export interface Deps {
   readonly db: Db
@@ -35,8 +85,15 @@ export interface Deps {
   readonly files: FileStore
   readonly photos: PhotoDecoder
   readonly secrets: ServerSecrets
+  readonly gate: ProofOfWork
+  /** Null unless it is configured. */
+  readonly thirdPartyGate: ThirdPartyGate | null
   readonly plan: PlanStore
   readonly versions: DataVersions
+  readonly jobs: Jobs
+  readonly mailer: Mailer
+  /** How mails name the site and link to it; the address has no trailing slash. */
+  readonly site: { readonly name: string; readonly url: string }
   /** True when every page must say 演示数据. */
   readonly demo: boolean
 }

@@ -1,7 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Role } from '../domain/case.ts'
-import { DomainError } from '../domain/errors.ts'
+import { DomainError, RateLimitedError } from '../domain/errors.ts'
+import { isMailAddress } from '../domain/mail-address.ts'
 import { buildRules, checkRules } from '../domain/routing.ts'
 import { storeRules } from '../db/plan.ts'
 import { MEMBER_KDF, type KdfParams } from '../sealing/member-keys.ts'
@@ -168,7 +169,8 @@ export function createStaff(deps: Deps): Staff {
       const given = hashOf(auth)
       const right = timingSafeEqual(given, found?.auth_hash ?? hashOf('nobody')) && found !== undefined
       if (found?.retry_after && found.retry_after > now && !right) {
-        throw new DomainError('rate-limited', '连续输错多次，请过半分钟再试。')
+        const seconds = Math.ceil((found.retry_after.getTime() - now.getTime()) / 1000)
+        throw new RateLimitedError('连续输错多次，请过半分钟再试。', seconds)
       }
       if (!found || !right) {
         if (found) {
@@ -447,7 +449,7 @@ export function createStaff(deps: Deps): Staff {
       if (hotline !== '' && !/^[0-9+()（） \-、；;一-鿿]{3,60}$/.test(hotline)) {
         fields.push({ field: 'hotline', message: '热线只能写号码，最多 60 个字。' })
       }
-      if (mailbox !== '' && !/^[^\s@<>"']{1,64}@[^\s@<>"']{3,120}$/.test(mailbox)) {
+      if (mailbox !== '' && !isMailAddress(mailbox)) {
         fields.push({ field: 'mailbox', message: '信箱写成 name@example.gov.cn 的样子。' })
       }
       if (fields[0]) throw new DomainError('invalid-input', fields[0].message, fields)

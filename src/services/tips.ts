@@ -2,6 +2,7 @@ import { dayOf, type Day } from '../domain/day.ts'
 import { caseNumber } from '../domain/case-number.ts'
 import { dueDay, type Due } from '../domain/deadline.ts'
 import { DomainError } from '../domain/errors.ts'
+import { gateRefused, type Lane } from '../domain/gate.ts'
 import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
 import type { CaseFacts } from '../domain/privacy.ts'
 import { route, type Route } from '../domain/routing.ts'
@@ -13,6 +14,7 @@ import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
 import { filingKeys } from './filing-keys.ts'
+import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
@@ -39,7 +41,9 @@ export interface TipInput {
   readonly idempotencyKey: string
   /** The caller's request in one string; a repeat of the key with another one is refused. */
   readonly fingerprint: string
-  readonly lane: 'normal' | 'unverified'
+  readonly lane: Lane
+  /** A proof of the bot gate, used up by this filing; none when it is left out. */
+  readonly spend?: Spend | null
   /** A draft to be forgotten in the same breath. */
   readonly draftId: string | null
   /** SHA-256 of that draft as it was read: when it is another one by now, nothing is filed. */
@@ -81,7 +85,8 @@ export interface Tips {
   promise(facts: Pick<TipFacts, 'category' | 'answer' | 'area' | 'accused'>): Promise<FilingPromise>
   /**
    * Seals, routes and stores a tip in one statement: all of it or nothing.
-   * @throws {DomainError} `invalid-input`, `intake-closed`, `idempotency-conflict`
+   * @throws {DomainError} `invalid-input`, `intake-closed`, `idempotency-conflict`, `gate-refused` when the
+   *   proof was used for another tip
    * @throws {DraftChangedError} only with a draft
    */
   file(input: TipInput): Promise<FileResult>
@@ -170,8 +175,6 @@ export function createTips(deps: Deps, keys: Keys): Tips {
     earlier: (idempotencyKey) => earlier(idempotencyKey, null),
 
     async file(input) {
-      const before = await earlier(input.idempotencyKey, input.fingerprint)
-      if (before) return { ...before, repeated: true }
       const today = dayOf(clock.now())
       const { route: found, promise } = await routed(input.facts, today)
       const filing = filingKeys(input.idempotencyKey, random)
@@ -243,12 +246,14 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           wraps: wrapped,
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
+          spend: input.spend ?? null,
         })
         if (outcome === 'stored') return { ...filed, repeated: false }
-        if (outcome === 'repeated') {
+        if (outcome === 'repeated' || outcome === 'draft-changed') {
           const winner = await earlier(input.idempotencyKey, input.fingerprint)
           if (winner) return { ...winner, repeated: true }
-          if (input.draftId !== null) throw new DraftChangedError()
+          if (outcome === 'draft-changed') throw new DraftChangedError()
+          if (input.spend) throw gateRefused('used')
         }
         // The five random symbols were taken this month: draw again.
         if (attempt === CASE_NUMBER_TRIES) throw new Error('no free case number')

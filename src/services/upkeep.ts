@@ -2,11 +2,13 @@ import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
+import type { Rewards } from './rewards.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
   /**
-   * Ends pauses and dispute windows, forgets stale drafts and old replies; once a day also blobs that no row names.
+   * Ends pauses, dispute and collection windows, forgets stale drafts, old replies, sent mails and spent proofs; once a
+   * day also blobs that no row names.
    * @param stop ends it early; what is left is done next time
    */
   run(stop?: AbortSignal): Promise<void>
@@ -14,6 +16,8 @@ export interface Upkeep {
 
 /** Days for which a repeated filing still gets its first reply. */
 const FILING_DAYS = 7
+/** Days for which the console shows a mail that went out. */
+const MAIL_DAYS = 90
 /**
  * A blob without a row this old was left by a crash, or by a database that went away between the blob and the row;
  * younger ones may belong to a filing under way.
@@ -22,7 +26,7 @@ const ORPHAN_DAYS = 7
 /** Blobs looked up at once: one walk through the table of parts for so many. */
 const BATCH = 5000
 
-export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
+export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts: Drafts): Upkeep {
   const { db, clock, files } = deps
   let sweptOn: Day | null = null
 
@@ -64,8 +68,16 @@ export function createUpkeep(deps: Deps, cases: Cases, drafts: Drafts): Upkeep {
     async run(stop) {
       const today = dayOf(clock.now())
       await cases.tick()
+      await rewards.tick()
       await drafts.purge(addDays(today, -1))
+      // Two processes' clocks may stand on two sides of midnight.
+      await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
       await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()
+      await db
+        .deleteFrom('mail')
+        .where('state', '=', 'sent')
+        .where('day', '<', addDays(today, -MAIL_DAYS))
+        .execute()
       if (sweptOn === today) return
       if (await sweepBlobs(startOfDay(addDays(today, -ORPHAN_DAYS)), stop)) sweptOn = today
     },

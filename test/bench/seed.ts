@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'kysely'
 import { connectPglite, connectPostgres, type Connection, type Db } from '../../src/db/connect.ts'
 import { ensurePlan } from '../../src/db/ensure-plan.ts'
+import { installJobs } from '../../src/db/job-schema.ts'
 import { insertEntries, type EntryContent } from '../../src/db/lists.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { addDays } from '../../src/domain/day.ts'
@@ -95,6 +96,7 @@ export async function fillDatabase(
   try {
     const { db } = connection
     await migrate(db)
+    await installJobs(connection)
     await ensurePlan(db)
     for (let start = 0; start < entries; start += BATCH) {
       const batch = Array.from({ length: Math.min(BATCH, entries - start) }, (_, index) =>

@@ -45,7 +45,12 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/problems/': { at: '/problems/', shows: 'main a[href^="/problems/"]' },
   '/problems/[code]/': { at: '/problems/not-found/', shows: 'main li' },
   '/report/[...step]/': { at: '/report/', shows: 'main input[type=radio]', scripted: true },
-  '/rewards/': { at: '/rewards/', shows: 'main' },
+  // There only when the third party is configured.
+  '/report/verify/': { at: '/report/verify/', status: 404, shows: 'main a[href="/measures/"]' },
+  '/rewards/': {
+    at: '/rewards/?category=open-bbq&outcome=substantiated&penalty=none&fine=',
+    shows: '.reward-estimate',
+  },
   '/track/': { at: '/track/', shows: '#code' },
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/sign-in/': { at: '/staff/sign-in/', shows: '#username', scripted: true },
@@ -64,13 +69,14 @@ const ROWS: Readonly<Record<string, Row>> = {
     scripted: true,
   },
   '/staff/cases/[caseNo]/': {
-    at: { on: '/staff/queue/?tab=all', through: 'main tbody a[href^="/staff/cases/"]' },
+    at: { on: '/staff/queue/?tab=working', through: 'main tbody a[href^="/staff/cases/"]' },
     as: 'zhifa-1',
     shows: '[data-sealed] img',
     scripted: true,
   },
   '/staff/departments/': { at: '/staff/departments/', as: 'huanbao-1', shows: 'main form', scripted: true },
   '/staff/members/': { at: '/staff/members/', as: 'guanli-1', shows: 'main li', scripted: true },
+  '/staff/notices/': { at: '/staff/notices/', as: 'guanli-1', shows: 'main tbody tr', scripted: true },
   '/staff/audit/': { at: '/staff/audit/', as: 'shenji-1', shows: 'main tbody tr', scripted: true },
   '/staff/lists/[list]/': {
     at: '/staff/lists/non-compliant/',
@@ -91,6 +97,37 @@ const ROWS: Readonly<Record<string, Row>> = {
     at: { on: '/staff/lists/', through: 'main a[href^="/staff/lists/proposals/"]' },
     as: 'fabu-1',
     shows: 'main form',
+    scripted: true,
+  },
+  '/staff/rewards/': {
+    at: '/staff/rewards/',
+    as: 'shenpi-1',
+    shows: 'main .list a[href^="/staff/rewards/"]',
+    scripted: true,
+  },
+  '/staff/rewards/cases/[caseNo]/': {
+    at: { on: '/staff/rewards/', through: 'main a[href^="/staff/rewards/cases/"]' },
+    as: 'zhifa-1',
+    shows: 'main form',
+    scripted: true,
+  },
+  '/staff/rewards/[id]/': {
+    at: { on: '/staff/rewards/', through: 'main .list a[href^="/staff/rewards/"]' },
+    as: 'shenpi-1',
+    shows: '.reward-lines li',
+    scripted: true,
+  },
+  '/staff/rewards/desk/': { at: '/staff/rewards/desk/', as: 'caiwu-1', shows: '#code', scripted: true },
+  '/staff/rewards/schedules/': {
+    at: '/staff/rewards/schedules/',
+    as: 'guanli-1',
+    shows: '#history + .list li',
+    scripted: true,
+  },
+  '/staff/rewards/ledger/': {
+    at: '/staff/rewards/ledger/',
+    as: 'shenji-1',
+    shows: 'main table tbody tr',
     scripted: true,
   },
   '/staff/lists/': {

@@ -6,6 +6,7 @@ import { afterAll } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { connectPostgres, type Db } from '../../src/db/connect.ts'
 import { ensurePlan } from '../../src/db/ensure-plan.ts'
+import { installJobs } from '../../src/db/job-schema.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { addDays, dayOf, startOfDay } from '../../src/domain/day.ts'
 import { DISPATCHER_DEPARTMENT } from '../../src/domain/plan.ts'
@@ -79,6 +80,7 @@ export async function preparePlace(
     try {
       await migrate(connection.db)
       await ensurePlan(connection.db)
+      await installJobs(connection)
     } finally {
       await connection.close()
     }

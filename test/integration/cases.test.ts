@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
@@ -11,13 +12,14 @@ import type { ActRequest, NewNote, NewWrap } from '../../src/services/cases.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useTestDatabase } from '../support/database.ts'
+import { quiet } from '../support/notices.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 /** A Wednesday; two working days later is Friday. */
 const MORNING = new Date('2026-11-25T02:00:00Z')
 
-let database: TestDatabase
+const database = useTestDatabase()
 let services: Services
 let now = MORNING
 let made = 0
@@ -28,14 +30,7 @@ const uuid = (): string => {
   return `00000000-0000-4000-8000-${made.toString().padStart(12, '0')}`
 }
 
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(async () => {
-  await database.close()
-})
 beforeEach(async () => {
-  await database.reset()
   now = MORNING
   const { db } = database
   const clock = { now: () => now }
@@ -48,8 +43,11 @@ beforeEach(async () => {
     files: createMemoryFiles(() => now),
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
+    gate: createAltcha({ clock, secret }),
+    thirdPartyGate: null,
     plan: createPlanStore(db, versions),
     versions,
+    ...quiet,
     demo: false,
   })
   await services.keys.init()

@@ -6,6 +6,7 @@ import { PROBLEM_CODES } from '../../src/domain/errors.ts'
 import { plainTip } from '../support/app.ts'
 import { fillForm, receiptCodeOf, startWalk, tokenOf } from '../support/form-walk.ts'
 import { emptyFile, hugePng16000, png, svgAsJpg, textAsJpg, truncatedJpeg } from '../support/images.ts'
+import { insertPublicCase, PUBLISHED } from '../support/rows.ts'
 import { openTestSite, type TestSite } from '../support/site.ts'
 
 // Read against the built program, pages and front door included.
@@ -16,55 +17,21 @@ let site: TestSite
 beforeAll(async () => {
   site = await openTestSite(async (db) => {
     for (const number of ['00001', '00002', '00003']) {
-      const caseNo = `ZY-2601-${number}`
-      await db
-        .insertInto('case_file')
-        .values({
-          id: randomUUID(),
-          case_no: caseNo,
-          category_id: 'boiler-coal',
-          area_id: '410102001',
-          when_bucket: 'now',
-          urgency: 'normal',
-          holder_id: 'qu-huanbao',
-          co_departments: [],
-          rule_id: 'boiler-coal',
-          measure_refs: ['2017-5'],
-          derived: false,
-          state: 'published',
-          lane: 'normal',
-          received_day: '2026-01-05',
-          due_count: 15,
-          due_unit: 'working',
-        })
-        .execute()
-      await db
-        .insertInto('public_case')
-        .values({
-          case_no: caseNo,
-          visible_from: '2026-01-06',
-          holder_id: 'qu-huanbao',
-          received_week: '2026-01-05',
-          due_week: '2026-01-26',
-          due_text: '2026-01-26起的一周内',
-          overdue_from: '2026-02-02',
-          hand_overs: 0,
-          state: 'published',
-          category_id: 'boiler-coal',
-          group_id: 'coal',
-          area_id: '410102001',
-          measure_refs: ['2017-5'],
-          outcome: 'outside',
-          statement: NASTY,
-          competent_body: NASTY,
-          published_day: '2026-01-20',
-          concluded_week: '2026-01-12',
-          on_time: true,
-          proof: JSON.stringify([
-            { id: randomUUID(), kind: 'decision-number', caption: NASTY, photo: false },
-          ]),
-        })
-        .execute()
+      await insertPublicCase(db, {
+        ...PUBLISHED,
+        case_no: `ZY-2601-${number}`,
+        // The built program has the machine's clock: long past.
+        visible_from: '2026-01-06',
+        received_week: '2026-01-05',
+        published_day: '2026-01-20',
+        outcome: 'outside',
+        statement: NASTY,
+        competent_body: NASTY,
+        proof: [
+          { kind: 'decision-number', caption: NASTY, photo: null },
+          { kind: 'photo', caption: NASTY, photo: randomUUID() },
+        ],
+      })
     }
   })
 }, SLOW)

@@ -27,6 +27,8 @@ const PLAIN = {
   checklist: [],
 }
 
+const NO_GATE = { trap: '', proof: '', client: null }
+
 let app: TestApp
 let files: FileStore
 let photos: Uint8Array[]
@@ -74,7 +76,7 @@ describe('a photo that was refused or taken back', () => {
     const { photos: kept } = await drafts.addPhoto(cookie, photo(1))
     await drafts.addPhoto(cookie, photo(2))
     await drafts.removePhoto(cookie, kept[0]?.part ?? -1)
-    const { caseNo, promise } = await drafts.commit(cookie, PLAIN, '')
+    const { caseNo, promise } = await drafts.commit(cookie, PLAIN, NO_GATE)
     expect(await openedPhotos(caseNo, promise.department)).toEqual(['two', 'three'])
   })
 })
@@ -102,7 +104,7 @@ describe('a draft that changes while it is filed', () => {
       await drafts().addPhoto(cookie, photo(1))
       await drafts().removePhoto(cookie, kept[0]?.part ?? -1)
     })
-    const { caseNo, promise } = await services.drafts.commit(cookie, PLAIN, '')
+    const { caseNo, promise } = await services.drafts.commit(cookie, PLAIN, NO_GATE)
     expect(await openedPhotos(caseNo, promise.department)).toEqual(['two'])
   })
 
@@ -111,7 +113,7 @@ describe('a draft that changes while it is filed', () => {
     await drafts().addPhoto(cookie, photo(0))
     const before = await app.database.db.selectFrom('tip').select('id').execute()
     const services = interrupted(() => drafts().purge('2999-01-01'))
-    await expect(services.drafts.commit(cookie, PLAIN, '')).rejects.toMatchObject({ code: 'form-token' })
+    await expect(services.drafts.commit(cookie, PLAIN, NO_GATE)).rejects.toMatchObject({ code: 'form-token' })
     expect(await app.database.db.selectFrom('tip').select('id').execute()).toEqual(before)
     expect(await drafts().sent(cookie)).toBeNull()
   })
@@ -125,7 +127,7 @@ describe('forgetting stale drafts', () => {
     await drafts.addPhoto(forgotten.cookie, photo(0))
     const filed = await drafts.start()
     await drafts.addPhoto(filed.cookie, photo(1))
-    const { caseNo, promise } = await drafts.commit(filed.cookie, PLAIN, '')
+    const { caseNo, promise } = await drafts.commit(filed.cookie, PLAIN, NO_GATE)
     expect(await storedKeys()).toHaveLength(before.length + 4)
 
     await drafts.purge('2999-01-01')
@@ -232,7 +234,7 @@ describe('a store that is full', () => {
       expect(refused).toMatchObject({ code: 'photos-unavailable' })
       expect(await storedKeys()).toEqual(before)
 
-      const { caseNo } = await services.drafts.commit(cookie, PLAIN, '')
+      const { caseNo } = await services.drafts.commit(cookie, PLAIN, NO_GATE)
       expect(caseNo).toMatch(/^ZY-/)
     },
   )

@@ -1,55 +1,41 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Role } from '../../src/domain/case.ts'
 import { BYTE_ORDER_MARK } from '../../src/domain/csv.ts'
 import { DUST_BLACKLIST } from '../../src/domain/lists/dust-blacklist.ts'
 import { makeUscc, typedUsccProblem } from '../../src/domain/uscc.ts'
 import { csvTemplate, decodeCsv, type EntryFilter } from '../../src/schemas/list.ts'
+import type { Reader } from '../../src/services/case-access.ts'
 import { encodeCursor } from '../../src/services/cursor.ts'
 import { createLists, type EntryCells, type ListChange } from '../../src/services/lists.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Deps } from '../../src/services/ports.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useTestDatabase } from '../support/database.ts'
+import { insertMember } from '../support/rows.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 const LIST = 'dust-blacklist'
-let database: TestDatabase
+const database = useTestDatabase()
 let now: Date
 let made = 0
 
-const member = (no: number) => `00000000-0000-4000-8000-00000000000${no}`
-const OFFICER = { memberId: member(1), departmentId: 'qu-jianshe', roles: ['officer'] }
-const STRANGER = { memberId: member(2), departmentId: 'qu-huanbao', roles: ['officer'] }
-const PUBLISHER = { memberId: member(3), departmentId: 'qu-daqiban', roles: ['publisher'] }
+const aMember = (no: number, departmentId: string, ...roles: Role[]): Reader => ({
+  memberId: `00000000-0000-4000-8000-00000000000${no}`,
+  departmentId,
+  roles,
+})
+const OFFICER = aMember(1, 'qu-jianshe', 'officer')
+const STRANGER = aMember(2, 'qu-huanbao', 'officer')
+const PUBLISHER = aMember(3, 'qu-daqiban', 'publisher')
 // Somebody who may do both must still not do both to the same proposal.
-const BOTH = { memberId: member(4), departmentId: 'qu-jianshe', roles: ['officer', 'publisher'] }
+const BOTH = aMember(4, 'qu-jianshe', 'officer', 'publisher')
 
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(async () => {
-  await database.close()
-})
 beforeEach(async () => {
-  await database.reset()
   now = new Date('2026-11-25T02:00:00Z')
   made = 0
-  for (const staff of [OFFICER, STRANGER, PUBLISHER, BOTH]) {
-    await database.db
-      .insertInto('member')
-      .values({
-        id: staff.memberId,
-        username: `test-${staff.memberId.slice(-1)}`,
-        display_name: `测试员${staff.memberId.slice(-1)}`,
-        department_id: staff.departmentId,
-        salt: Buffer.alloc(16),
-        kdf: JSON.stringify({ memoryKiB: 47_104, iterations: 1, parallelism: 1 }),
-        auth_hash: Buffer.alloc(32),
-        recipient: `age1test${staff.memberId}`,
-        wrapped_identity: Buffer.alloc(8),
-        status: 'active',
-        created_at: now,
-      })
-      .execute()
+  for (const { memberId, departmentId, roles } of [OFFICER, STRANGER, PUBLISHER, BOTH]) {
+    const displayName = `测试员${memberId.slice(-1)}`
+    await insertMember(database.db, { id: memberId, departmentId, roles, displayName, createdAt: now })
   }
 })
 

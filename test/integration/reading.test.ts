@@ -1,24 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { PublicCaseRow } from '../../src/db/public-cases.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Deps } from '../../src/services/ports.ts'
 import { COUNT_CAP, createReading, type CaseView } from '../../src/services/reading.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
-import { openTestDatabase, type TestDatabase } from '../support/database.ts'
+import { useTestDatabase } from '../support/database.ts'
+import { insertPublicCase, PUBLISHED } from '../support/rows.ts'
 
-let database: TestDatabase
-let now = new Date('2026-11-25T02:00:00Z')
+const database = useTestDatabase()
+const MORNING = new Date('2026-11-25T02:00:00Z')
+let now = MORNING
 let made = 0
-
-beforeAll(async () => {
-  database = await openTestDatabase()
-})
-afterAll(async () => {
-  await database.close()
-})
-beforeEach(async () => {
-  await database.reset()
-  now = new Date('2026-11-25T02:00:00Z')
+beforeEach(() => {
+  now = MORNING
   made = 0
 })
 
@@ -30,72 +24,13 @@ function reading() {
   return createReading(deps as Deps)
 }
 
-/** A public row, with the case it belongs to; guarded and open by default. */
+/** @returns the number of a case with a row in the ledger */
 async function aCase(part: Partial<PublicCaseRow> = {}): Promise<string> {
   made += 1
-  const caseNo = part.case_no ?? `ZY-2611-${made.toString().padStart(5, '0')}`
-  await database.db
-    .insertInto('case_file')
-    .values({
-      id: `00000000-0000-4000-8000-${made.toString().padStart(12, '0')}`,
-      case_no: caseNo,
-      category_id: 'boiler-coal',
-      area_id: '410102001',
-      when_bucket: 'now',
-      urgency: 'normal',
-      holder_id: 'qu-huanbao',
-      co_departments: [],
-      rule_id: 'boiler-coal',
-      measure_refs: ['2017-5'],
-      derived: false,
-      state: 'working',
-      lane: 'normal',
-      received_day: '2026-11-02',
-      due_count: 15,
-      due_unit: 'working',
-    })
-    .execute()
-  await database.db
-    .insertInto('public_case')
-    .values({
-      case_no: caseNo,
-      visible_from: '2026-11-03',
-      holder_id: 'qu-huanbao',
-      received_week: '2026-11-02',
-      due_week: '2026-11-23',
-      due_text: '2026-11-23起的一周内',
-      overdue_from: '2026-11-30',
-      hand_overs: 0,
-      state: 'working',
-      category_id: null,
-      group_id: null,
-      area_id: null,
-      measure_refs: [],
-      outcome: null,
-      statement: null,
-      competent_body: null,
-      published_day: null,
-      concluded_week: null,
-      on_time: null,
-      ...part,
-      proof: JSON.stringify(part.proof ?? []),
-    })
-    .execute()
-  return caseNo
+  const caseNo = `ZY-2611-${made.toString().padStart(5, '0')}`
+  await insertPublicCase(database.db, { case_no: caseNo, ...part })
+  return part.case_no ?? caseNo
 }
-
-const PUBLISHED = {
-  state: 'published',
-  category_id: 'boiler-coal',
-  group_id: 'coal',
-  area_id: '410102001',
-  measure_refs: ['2017-5'],
-  outcome: 'substantiated',
-  statement: '已拆除。',
-  published_day: '2026-11-20',
-  concluded_week: '2026-11-16',
-  on_time: true,
-} as const satisfies Partial<PublicCaseRow>
 
 const numbers = (cases: readonly CaseView[]) => cases.map(({ caseNo }) => caseNo).sort()
 

@@ -5,10 +5,11 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { openServerSecrets } from '../../src/adapters/server-secrets.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
+import { isValidUscc } from '../../src/domain/uscc.ts'
 import { plainTip } from '../support/app.ts'
 import { administer, databaseUrl } from '../support/database.ts'
 import { openProxy, type Proxy } from '../support/proxy.ts'
-import { prepareData, ServerEndedError, startServer } from '../support/server.ts'
+import { prepareData, ServerEndedError, startServer, type TestServer } from '../support/server.ts'
 import { openTestSite, type TestSite } from '../support/site.ts'
 
 // The embedded database takes seconds to start, and many on a busy machine.
@@ -89,6 +90,53 @@ describe.runIf(source.engine === 'pglite')('the data directory', () => {
     const third = await startServer({ dataDir, env })
     expect(await file(third.url)).toEqual([200, filed])
     expect(await third.stop()).toBe(0)
+  })
+})
+
+describe.runIf(source.engine === 'pglite')('a first start', () => {
+  let server: TestServer
+  beforeAll(async () => {
+    server = await startServer({ dataDir: join(home, 'first'), env: { DEMO: 'on' } })
+  }, SLOW.timeout)
+  afterAll(async () => {
+    await server.stop()
+  })
+  const get = async (path: string): Promise<{ items: readonly Record<string, unknown>[]; count: number }> =>
+    (await fetch(`${server.url}/api/v1${path}`)).json() as Promise<{
+      items: readonly Record<string, unknown>[]
+      count: number
+    }>
+
+  it('shows a fictional district in every state the public can see', async () => {
+    const { items } = await get('/cases?limit=200')
+    expect(items.length).toBeGreaterThanOrEqual(12)
+    expect(new Set(items.map(({ state }) => state))).toEqual(
+      new Set(['routed', 'accepted', 'working', 'reviewing', 'published', 'closed']),
+    )
+    expect(items.some(({ overdue }) => overdue === true)).toBe(true)
+    expect(items.some(({ onTime }) => onTime === false)).toBe(true)
+    expect(new Set(items.flatMap(({ outcome }) => (outcome === null ? [] : [outcome]))).size).toBe(3)
+  })
+
+  it('fills both lists with firms that cannot exist, and says so on each page', async () => {
+    for (const list of ['non-compliant', 'dust-blacklist']) {
+      const { items } = await get(`/lists/${list}/entries?state=all&limit=200`)
+      expect(items.length).toBeGreaterThanOrEqual(25)
+      for (const entry of items) {
+        expect(entry['subjectName']).toContain('（演示）')
+        expect(String(entry['uscc']).slice(2, 8)).toBe('000000')
+        expect(isValidUscc(String(entry['uscc']))).toBe(true)
+      }
+    }
+    for (const { hotline, mailbox } of (await get('/departments')).items) {
+      expect([hotline, mailbox]).toEqual([
+        expect.stringContaining('（演示）'),
+        expect.stringMatching(/@example\.invalid$/),
+      ])
+    }
+    for (const path of ['/', '/lists/', '/measures/2017-14/', '/report/', '/track/', '/staff/sign-in/']) {
+      expect(await (await fetch(`${server.url}${path}`)).text()).toContain('演示数据')
+    }
   })
 })
 

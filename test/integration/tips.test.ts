@@ -36,6 +36,7 @@ interface Filed {
 // A Monday in a year with a loaded calendar, so that the promised days are known.
 const NOW = new Date('2026-11-23T02:00:00Z')
 const MIB = 1024 * 1024
+const NO_GATE = { trap: '', proof: '', client: null }
 /** A draft that is complete. */
 const PLAIN = {
   category: 'boiler-coal',
@@ -252,7 +253,7 @@ describe('the same request again', () => {
   it('from a draft committed 50 times at once is one case', async () => {
     const { cookie } = await app.services.drafts.start()
     const filed = await Promise.all(
-      Array.from({ length: 50 }, () => app.services.drafts.commit(cookie, PLAIN, '')),
+      Array.from({ length: 50 }, () => app.services.drafts.commit(cookie, PLAIN, NO_GATE)),
     )
     expect(new Set(filed.map(({ caseNo, receiptCode }) => `${caseNo} ${receiptCode}`)).size).toBe(1)
     expect(await counts()).toMatchObject({ case_file: 1, tip: 1 })
@@ -271,7 +272,8 @@ describe('the same request again', () => {
 describe('a case number that exists', () => {
   it('is drawn again, also by those who file at the same moment', async () => {
     const drawn = Uint8Array.from([7, 7, 7, 7, 7])
-    let same = 6
+    // One filer may meet it three times at most, and four tries are allowed.
+    let same = 4
     const bytes = (length: number): Uint8Array => {
       if (length !== drawn.length) return app.deps.random.bytes(length)
       same -= 1
@@ -279,7 +281,7 @@ describe('a case number that exists', () => {
     }
     const { drafts } = createServices({ ...app.deps, random: { ...app.deps.random, bytes } })
     const cookies = await Promise.all(Array.from({ length: 4 }, async () => (await drafts.start()).cookie))
-    const filed = await Promise.all(cookies.map((cookie) => drafts.commit(cookie, PLAIN, '')))
+    const filed = await Promise.all(cookies.map((cookie) => drafts.commit(cookie, PLAIN, NO_GATE)))
     expect(same).toBeLessThan(0)
     expect(new Set(filed.map(({ caseNo }) => caseNo)).size).toBe(4)
     expect(await counts()).toMatchObject({ case_file: 4, tip: 4, public_case: 4, notice: 4 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serve, type ServerType } from '@hono/node-server'
 import { Hono } from 'hono'
+import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
@@ -18,10 +19,11 @@ import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import type { FileStore } from '../../src/services/file-store.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
-import type { Deps } from '../../src/services/ports.ts'
+import type { Clock, Deps, ProofOfWork, ThirdPartyGate } from '../../src/services/ports.ts'
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
+import { quiet } from './notices.ts'
 import { createOpener, type Opener } from './opener.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
@@ -41,7 +43,17 @@ export interface TestApp extends Opener {
 
 /** The API over a database of its own, with real keys, a real photo decoder and files in memory. */
 export async function openTestApp(
-  options: { readonly now?: () => Date; readonly files?: FileStore } = {},
+  options: {
+    readonly now?: () => Date
+    readonly files?: FileStore
+    readonly thirdPartyGate?: ThirdPartyGate
+    /** Makes the gate; the real one unless told. */
+    readonly gate?: (deps: { readonly clock: Clock; readonly secret: Uint8Array }) => ProofOfWork
+    /** Whose request it is, as the front door would tell; nobody's unless told. */
+    readonly client?: (request: Request) => string | null
+    /** What the services use for jobs and mail, over the same database. */
+    readonly notices?: (database: TestDatabase) => Pick<Deps, 'jobs' | 'mailer' | 'site'>
+  } = {},
 ): Promise<TestApp> {
   const database = await openTestDatabase()
   const { db } = database
@@ -49,20 +61,24 @@ export async function openTestApp(
   const versions = createDataVersions(db, clock, 0)
   const files = options.files ?? createMemoryFiles()
   const photos = createPhotoDecoder({ workerPath: WORKER })
+  const secrets = {
+    lookup: systemRandom.bytes(32),
+    form: systemRandom.bytes(32),
+    salt: systemRandom.bytes(32),
+    cookie: systemRandom.bytes(32),
+  }
   const deps: Deps = {
     db,
     clock,
     random: systemRandom,
     files,
     photos,
-    secrets: {
-      lookup: systemRandom.bytes(32),
-      form: systemRandom.bytes(32),
-      salt: systemRandom.bytes(32),
-      cookie: systemRandom.bytes(32),
-    },
+    secrets,
+    gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
+    thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
     versions,
+    ...(options.notices?.(database) ?? quiet),
     demo: false,
   }
   const services = createServices(deps)
@@ -76,12 +92,14 @@ export async function openTestApp(
     log: createLog(),
     engine: database.engine,
     demoLogins: [],
+    demoReceipt: null,
     keepUp: () => {},
     close: () => Promise.resolve(),
   }
   const app = new Hono<ApiEnv>()
   app.use(async (c, next) => {
     c.set('requestId', 'test')
+    c.set('client', services.limits.keyOf(options.client?.(c.req.raw) ?? null))
     const token = SESSION_COOKIE.read(c.req.raw)
     c.set('staff', token ? await services.staff.session(token) : null)
     await next()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import pg from 'pg'
-import { inject } from 'vitest'
+import { afterAll, beforeAll, beforeEach, inject } from 'vitest'
 import { connectPglite, connectPostgres, type Connection, type Db } from '../../src/db/connect.ts'
 
 /** What integration-setup.ts made: the database that every test file copies. */
@@ -18,6 +18,7 @@ declare module 'vitest' {
 export interface TestDatabase {
   readonly db: Db
   readonly engine: Connection['engine']
+  readonly execute: Connection['execute']
   /** Where another connection finds the same database; null on PGlite, which has only one. */
   readonly url: string | null
   /** Empties every table but the plan's. Make the services anew afterwards: theirs may remember what was. */
@@ -45,11 +46,20 @@ export function databaseUrl(server: string, name: string): string {
   return url.href
 }
 
+/** Tables that refuse to be emptied: the reward ledger. */
+const APPEND_ONLY = ['reward_account', 'reward_entry', 'reward_posting']
+
+async function guardLedger(db: Db, guard: 'enable' | 'disable'): Promise<void> {
+  for (const table of APPEND_ONLY) await sql.raw(`alter table ${table} ${guard} trigger user`).execute(db)
+}
+
 async function emptyTables(db: Db): Promise<void> {
   const { rows } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public'`.execute(db)
   const names = rows.map((row) => row.name).filter((name) => !REFERENCE.has(name))
+  await guardLedger(db, 'disable')
   await sql`truncate ${sql.join(names.map((name) => sql.table(name)))} restart identity`.execute(db)
+  await guardLedger(db, 'enable')
   await sql`update department set hotline = null, mailbox = null, version = 1 where version <> 1`.execute(db)
   await sql`update data_version set version = version + 1`.execute(db)
 }
@@ -96,6 +106,29 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     close: async () => {
       await connection.close()
       await drop()
+    },
+  }
+}
+
+/** {@link openTestDatabase} for a whole test file: closed after it, and emptied before each test. */
+export function useTestDatabase(): { readonly db: Db } {
+  let database: TestDatabase | undefined
+  const opened = (): TestDatabase => {
+    if (!database) throw new Error('the database is opened before the first test')
+    return database
+  }
+  beforeAll(async () => {
+    database = await openTestDatabase()
+  })
+  afterAll(async () => {
+    await database?.close()
+  })
+  beforeEach(async () => {
+    await opened().reset()
+  })
+  return {
+    get db() {
+      return opened().db
     },
   }
 }

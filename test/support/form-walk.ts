@@ -10,8 +10,14 @@ export interface FormWalk {
 
 export type FormWalkFields = Readonly<Record<string, string | readonly string[]>>
 
-/** @param at the address, or who tells it before each request (a server that comes back has another) */
-export function startWalk(at: string | (() => string)): FormWalk {
+/**
+ * @param at the address, or who tells it before each request (a server that comes back has another)
+ * @param headers sent with every request, e.g. what a proxy would add
+ */
+export function startWalk(
+  at: string | (() => string),
+  headers: Readonly<Record<string, string>> = {},
+): FormWalk {
   const address = typeof at === 'string' ? () => at : at
   const jar = new Map<string, string>()
   const cookieHeader = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
@@ -24,7 +30,7 @@ export function startWalk(at: string | (() => string)): FormWalk {
   }
   const get: FormWalk['get'] = async (path) => {
     const reply = await fetch(`${address()}${path}`, {
-      headers: { cookie: cookieHeader() },
+      headers: { ...headers, cookie: cookieHeader() },
       redirect: 'manual',
     })
     keep(reply)
@@ -40,7 +46,7 @@ export function startWalk(at: string | (() => string)): FormWalk {
     const url = address()
     const reply = await fetch(`${url}${path}`, {
       method: 'POST',
-      headers: { cookie: cookieHeader(), origin: url },
+      headers: { ...headers, cookie: cookieHeader(), origin: url },
       body: form,
       redirect: 'manual',
     })

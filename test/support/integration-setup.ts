@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { TestProject } from 'vitest/node'
 import { connectPglite, connectPostgres, type Connection } from '../../src/db/connect.ts'
+import { installJobs } from '../../src/db/job-schema.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { ensurePlan } from '../../src/db/ensure-plan.ts'
 import { administer, databaseUrl, type TestDatabaseSource } from './database.ts'
@@ -11,6 +12,7 @@ import { administer, databaseUrl, type TestDatabaseSource } from './database.ts'
 async function fill(connection: Connection): Promise<void> {
   try {
     await migrate(connection.db)
+    await installJobs(connection)
     await ensurePlan(connection.db)
   } finally {
     await connection.close()

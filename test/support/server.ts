@@ -39,7 +39,7 @@ export interface TestServer {
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(?:HOST|PORT|DATA_DIR|DATABASE_URL|PUBLIC_URL|TRUSTED_PROXY|DEMO|SITE_\w+|NODE_OPTIONS|VITEST.*)$/.test(
+      !/^(?:HOST|PORT|DATA_DIR|DATABASE_URL|PUBLIC_URL|TRUSTED_PROXY|DEMO|SITE_\w+|TURNSTILE_\w+|ROLE|RESEND_\w+|SMTP_URL|MAIL_FROM|NODE_OPTIONS|VITEST.*)$/.test(
         name,
       ),
   )

@@ -18,10 +18,12 @@ export interface TestSite extends TestServer {
 /**
  * @param fill puts rows into the database before the server starts
  * @param through rewrites the database's address, e.g. to go through a proxy
+ * @param env settings beside the database
  */
 export async function openTestSite(
   fill: (db: Db) => Promise<void> = () => Promise.resolve(),
   through: (url: string) => Promise<string> = (url) => Promise.resolve(url),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<TestSite> {
   const dataDir = mkdtempSync(join(tmpdir(), 'lantian-site-'))
   const remove = (): void => {
@@ -29,7 +31,7 @@ export async function openTestSite(
   }
   if (inject('testDatabase').engine === 'pglite') {
     await prepareData(dataDir, ({ deps }) => fill(deps.db))
-    const server = await startServer({ dataDir, env: { DEMO: 'off' } })
+    const server = await startServer({ dataDir, env: { DEMO: 'off', ...env } })
     const close = async (): Promise<void> => {
       await server.stop()
       remove()
@@ -40,7 +42,7 @@ export async function openTestSite(
   await fill(app.database.db)
   await openServerSecrets(join(dataDir, 'keys'), systemRandom, { create: true })
   const databaseUrl = app.database.url ?? ''
-  const server = await startServer({ dataDir, env: { DATABASE_URL: await through(databaseUrl) } })
+  const server = await startServer({ dataDir, env: { DATABASE_URL: await through(databaseUrl), ...env } })
   const close = async (): Promise<void> => {
     await server.stop()
     await app.close()

@@ -3,20 +3,16 @@ import { describe, expect, it } from 'vitest'
 import {
   ACTION_LABELS,
   ACTORS,
-  allowedActions,
   CASE_ACTIONS,
   CASE_STATES,
-  diagram,
   isFinished,
-  mustTransition,
   OUTCOMES,
-  transition,
   type Actor,
-  type AttachTarget,
   type CaseAction,
   type CaseState,
-  type TransitionFacts,
 } from '../../src/domain/case.ts'
+import type { AttachTarget, TransitionFacts } from '../../src/domain/case-refusals.ts'
+import { allowedActions, diagram, mustTransition, transition } from '../../src/domain/case-transition.ts'
 import { DomainError } from '../../src/domain/errors.ts'
 
 const earlier: AttachTarget = { holder: 'qu-huanbao', state: 'working', accused: null, earlier: true }

@@ -1,5 +1,6 @@
 import { watchCategories } from './categories.ts'
 import { element } from './dom.ts'
+import { watchGate, type GateField } from './gate.ts'
 import { watchPhotos, type PhotoField } from './photos.ts'
 import { request, type ReportPage } from './request.ts'
 import { watchArea } from './routing.ts'
@@ -9,6 +10,7 @@ import { countWords } from './words.ts'
 // anew, so that there is one form to keep right.
 
 let photos: PhotoField | null = null
+let gate: GateField | null = null
 let isBusy = false
 let shown = location.pathname + location.search
 
@@ -36,6 +38,7 @@ function enhance(page: HTMLElement): void {
   watchArea(page)
   watchCount(page)
   photos = watchPhotos(page)
+  gate = watchGate(page)
   const print = page.querySelector<HTMLElement>('[data-print]')
   if (print) {
     print.hidden = false
@@ -47,6 +50,7 @@ function show(page: ReportPage, isNew: boolean): void {
   const old = root()
   if (!old) return
   photos?.leave()
+  gate?.leave()
   document.querySelector('.crumbs')?.remove()
   const crumbs = page.document.querySelector('.crumbs')
   if (crumbs) document.querySelector('main')?.before(document.adoptNode(crumbs))
@@ -106,6 +110,7 @@ async function go(
   }
   try {
     if (body && photos && !(await photos.settle())) return release()
+    if (body) await gate?.settle()
     const page = await request(address, body ? body() : null)
     release()
     show(page, isNew)
@@ -130,6 +135,8 @@ document.addEventListener('click', (event) => {
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
   if (!link || !isPlain || !link.closest('[data-report], .crumbs')) return
   if (link.origin !== location.origin || !link.pathname.startsWith('/report/') || link.hash !== '') return
+  // A page under a content policy of its own has to be loaded as one.
+  if (link.rel === 'external') return
   event.preventDefault()
   void go(link.href, null, true)
 })

@@ -1,15 +1,10 @@
-import {
-  appendEvent,
-  findCase,
-  noteArrival,
-  updateAttached,
-  updateCase,
-  type CaseRow,
-  type Tx,
-} from '../../db/cases.ts'
+import { appendEvent, findCase, updateAttached, updateCase, type CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
+import { noteArrival } from '../../db/notices.ts'
 import { hasOtherOfficer } from '../../db/staff.ts'
-import { mustTransition, type CaseState, type Transition } from '../../domain/case.ts'
+import type { CaseState } from '../../domain/case.ts'
 import { normalizeCaseNumber } from '../../domain/case-number.ts'
+import { mustTransition, type Transition } from '../../domain/case-transition.ts'
 import { addDays, daysBetween, type Day } from '../../domain/day.ts'
 import { dueDay, termEnd, type DeadlineStep, type Due } from '../../domain/deadline.ts'
 import { SUPERVISION_DEPARTMENT } from '../../domain/plan.ts'

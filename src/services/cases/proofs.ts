@@ -1,10 +1,12 @@
-import { lockCase, setWorkers, type CaseRow, type Tx } from '../../db/cases.ts'
+import { lockCase, setWorkers, type CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
 import { deleteProof, findProof, insertProof } from '../../db/proofs.ts'
 import type { ProofKind } from '../../domain/case.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { recordAudit } from '../audit.ts'
 import { noSuchCase, rolesFor, type Reader } from '../case-access.ts'
 import type { Deps } from '../ports.ts'
+import { isUuid } from '../uuid.ts'
 
 export interface CaseProofs {
   /** @throws {DomainError} `not-found`, `case-transition` */
@@ -18,9 +20,6 @@ export interface CaseProofs {
   /** The picture of a proof: of a published case for everybody, else for those who may see the case. */
   proofPhoto(reader: Reader | null, proofId: string): Promise<Uint8Array | null>
 }
-
-// What PostgreSQL takes as one; anything else would be an error of the query instead of an unknown id.
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'files'>): CaseProofs {
   const { db, clock, random, files } = deps
@@ -60,7 +59,7 @@ export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'f
     },
 
     async removeProof(reader, caseNo, proofId) {
-      if (!UUID.test(proofId)) throw noSuchCase()
+      if (!isUuid(proofId)) throw noSuchCase()
       const blobKey = await db.transaction().execute(async (tx) => {
         const row = await lockForProof(tx, reader, caseNo)
         const gone = await deleteProof(tx, row.id, proofId)
@@ -72,7 +71,7 @@ export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'f
     },
 
     async proofPhoto(reader, proofId) {
-      if (!UUID.test(proofId)) return null
+      if (!isUuid(proofId)) return null
       const found = await findProof(db, proofId)
       if (!found?.blob_key) return null
       const isPublic = found.state === 'published' || found.state === 'closed'

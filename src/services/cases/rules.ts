@@ -1,14 +1,7 @@
 import type { CaseRow } from '../../db/cases.ts'
-import {
-  allowedActions,
-  transition,
-  type ActionInput,
-  type Actor,
-  type CaseAction,
-  type CaseState,
-  type Role,
-  type TransitionFacts,
-} from '../../domain/case.ts'
+import type { Actor, CaseAction, CaseState, Role } from '../../domain/case.ts'
+import type { ActionInput, TransitionFacts } from '../../domain/case-refusals.ts'
+import { allowedActions, transition } from '../../domain/case-transition.ts'
 import type { Day } from '../../domain/day.ts'
 import type { Reader } from '../case-access.ts'
 import type { ActRequest } from './request.ts'

@@ -1,5 +1,6 @@
 import type { APIRoute } from 'astro'
-import { DomainError } from '../../../domain/errors.ts'
+import { problemResponse } from '../../../api/problem.ts'
+import { DomainError, RateLimitedError } from '../../../domain/errors.ts'
 import { entryFilterOf } from '../../../schemas/list.ts'
 
 /** A list, or what a filter leaves of it, as a file that spreadsheets open without running anything. */
@@ -7,8 +8,11 @@ export const GET: APIRoute = ({ params, locals, url }) => {
   const list = params['list'] ?? ''
   let records: AsyncIterable<string>
   try {
-    records = locals.services.lists.csv(list, entryFilterOf(url.searchParams), true)
+    const filter = entryFilterOf(url.searchParams)
+    if (filter.q) locals.services.limits.take('searches', locals.client)
+    records = locals.services.lists.csv(list, filter, true)
   } catch (error) {
+    if (error instanceof RateLimitedError) return problemResponse(error)
     if (error instanceof DomainError) return new Response(null, { status: 404 })
     throw error
   }
