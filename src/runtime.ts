@@ -51,10 +51,13 @@ const JOBS_AFTER_MS = 1000
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
-async function openDatabase(config: Config): Promise<{ connection: Connection; release: () => void }> {
+async function openDatabase(
+  config: Config,
+  report: (error: unknown) => void,
+): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
     const release = lockData(config.dataDir)
-    const connection = await connectPglite(join(config.dataDir, 'pglite'))
+    const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
     await installJobs(connection)
     return { connection, release }
@@ -91,9 +94,10 @@ export async function createRuntime(
   { createSecrets = config.databaseUrl === null }: { readonly createSecrets?: boolean } = {},
 ): Promise<Runtime> {
   const log = createLog()
-  const { connection, release } = await openDatabase(config)
+  const report = (error: unknown): void => log.error(error)
+  const { connection, release } = await openDatabase(config, report)
   const { db } = connection
-  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER })
+  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER, report })
   const worker = config.role !== 'web'
   const jobs = createJobQueue(() => createBoss(connection, { supervise: worker, schedule: worker }), log)
   let starting: NodeJS.Timeout | undefined
@@ -118,7 +122,7 @@ export async function createRuntime(
       db,
       clock: systemClock,
       random: systemRandom,
-      files: createDiskFiles(join(config.dataDir, 'blobs')),
+      files: createDiskFiles(join(config.dataDir, 'blobs'), report),
       photos,
       secrets,
       gate: createAltcha({ clock: systemClock, secret: secrets.form }),

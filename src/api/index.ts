@@ -51,7 +51,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.onError(async (error, c) => {
     if (error instanceof DomainError) return problemResponse(error)
     if (!('getResponse' in error)) {
-      if (!(await runtime.services.readiness.databaseAnswers())) {
+      if (await runtime.services.readiness.isOutage(error)) {
         return problemResponse(new DomainError('database-unavailable', '系统暂时无法读写数据，请稍后再试。'))
       }
       runtime.log.error(error, { requestId: c.get('requestId') })

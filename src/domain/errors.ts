@@ -13,6 +13,7 @@ export const PROBLEM_CODES = [
   'too-large',
   'unsupported-media',
   'photo-rejected',
+  'photos-unavailable',
   'case-transition',
   'reward-transition',
   'budget-exceeded',
