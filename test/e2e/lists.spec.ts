@@ -101,6 +101,7 @@ test('an officer uploads, a publisher approves, the entry is ended', async ({ br
   await officer.getByRole('button', { name: '提议移出' }).click()
   await publisher.goto(officer.url())
   await publisher.getByRole('button', { name: '核准并公布' }).click()
+  await expect(publisher.getByText('已核准并公布')).toBeVisible()
   await anybody.goto(`${LIST}?q=上传901&state=past`)
   await anybody.locator('tbody').getByRole('link').click()
   await expect(anybody.getByText('理由：整改完成，经复查达标')).toBeVisible()

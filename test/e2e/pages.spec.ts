@@ -55,6 +55,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/sign-in/': { at: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/enrol/': { at: '/staff/enrol/', shows: '[data-status]:not(:empty)', scripted: true },
+  '/staff/factor/': { at: '/staff/factor/', shows: '[data-status]:not(:empty)', scripted: true },
+  '/staff/account/': { at: '/staff/account/', as: 'huanbao-1', shows: 'main li', scripted: true },
   '/staff/forbidden/': {
     at: '/staff/audit/',
     as: 'huanbao-1',
