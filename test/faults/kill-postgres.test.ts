@@ -11,7 +11,7 @@ it.skipIf(postgres === null)(
   async () => {
     await killAtRandom(undo, 'kill, PostgreSQL', await openPlace(undo, postgres), {
       servers: 2,
-      kills: settings.kills ?? (settings.short ? 4 : 200),
+      kills: settings.kills ?? (settings.short ? 3 : 200),
     })
   },
 )

@@ -30,7 +30,7 @@ describe.skipIf(binaries === null)('PostgreSQL killed under load', () => {
       photos: await takePhotos(dice, 6),
       mayRefuse: ({ status }) => status === 503,
     })
-    const kills = settings.kills ?? (settings.short ? 3 : 60)
+    const kills = settings.kills ?? (settings.short ? 2 : 60)
     let checked = 0
     for (let kill = 1; kill <= kills; kill += 1) {
       await load.outcomes(10 + dice.below(MOST_OUTCOMES))
