@@ -313,6 +313,62 @@ describe('returns', () => {
   })
 })
 
+describe('a reopened case', () => {
+  /** Concluded by the officer and made public by the publisher. */
+  async function aPublishedTip(officer: Reader): Promise<Filed> {
+    const tip = await aWorkedTip(officer)
+    await act(officer, tip, conclusion)
+    await act(await aMember('qu-daqiban', 'publisher'), tip, { action: 'publish' })
+    return tip
+  }
+
+  it('stays with its department when another officer is there, and is barred to the one before', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const colleague = await aMember('qu-huanbao', 'officer')
+    const tip = await aPublishedTip(officer)
+    await services.cases.dispute(tip.tipId)
+    const { item, events, disputed } = await services.cases.detail(colleague, tip.caseNo)
+    expect([item.state, item.holder, disputed]).toEqual(['routed', 'qu-huanbao', true])
+    // What a citizen or the system did carries the day, not the minute, and no name.
+    expect(events.slice(-2).map(({ role, action, at, actor }) => [role, action, at, actor])).toEqual([
+      ['reporter', 'dispute', null, null],
+      ['system', 'route_again', null, null],
+    ])
+    await expect(act(officer, tip, { action: 'accept' })).rejects.toMatchObject({ code: 'two-people' })
+    expect((await act(colleague, tip, { action: 'accept' })).state).toBe('accepted')
+    await expect(services.cases.dispute(tip.tipId)).rejects.toMatchObject({ code: 'case-transition' })
+  })
+
+  it('goes to 区政府督查室 when nobody else is left, which then gets the key', async () => {
+    const tip = await aPublishedTip(await aMember('qu-huanbao', 'officer'))
+    const auditor = await aMember('qu-zhifa', 'auditor')
+    await act(auditor, tip, { action: 'audit_reopen', note: await aNote(tip, '照片与地点不符。') })
+    const supervisor = await aMember('qu-duchashi', 'officer')
+    const dispatcher = await aMember('qu-daqiban', 'dispatcher')
+    const before = await services.cases.detail(supervisor, tip.caseNo)
+    expect([before.item.holder, before.wrapMissing, before.tips[0]?.wrap]).toEqual([
+      'qu-duchashi',
+      true,
+      null,
+    ])
+    await services.cases.rewrap(dispatcher, tip.caseNo, await wrapsTo('qu-duchashi', tip))
+    const after = await services.cases.detail(supervisor, tip.caseNo)
+    expect([after.wrapMissing, after.tips[0]?.wrap?.department]).toEqual([false, 'qu-duchashi'])
+  })
+
+  it('is closed for good the day after the reporter could object', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aPublishedTip(officer)
+    const { disputeUntil } = await services.cases.detail(officer, tip.caseNo)
+    now = new Date(`${disputeUntil ?? ''}T02:00:00Z`)
+    expect(await services.cases.tick()).toBe(0)
+    now = new Date(now.getTime() + 86_400_000)
+    expect(await services.cases.tick()).toBe(1)
+    expect((await services.cases.detail(officer, tip.caseNo)).item.state).toBe('closed')
+    await expect(services.cases.dispute(tip.tipId)).rejects.toMatchObject({ code: 'case-transition' })
+  })
+})
+
 describe('a duplicate', () => {
   it('is folded into the earlier case, whose officers then open both', async () => {
     const officer = await aMember('qu-huanbao', 'officer')

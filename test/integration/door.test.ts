@@ -218,6 +218,15 @@ describe('the form without JavaScript', () => {
     expect(html).toMatch(/id="area"[^>]*aria-invalid="true"/)
   })
 
+  it('goes on with the page that was shown with a refusal', async () => {
+    const walk = startWalk(site.url)
+    const refused = await walk.send('/report/', { category: 'cooking-fume', answer: 'nonsense' })
+    expect(refused.status).toBe(422)
+    const token = tokenOf(await refused.text())
+    const reply = await post('/report/', { token, category: 'cooking-fume', answer: 'open' }, walk.cookie)
+    expect([reply.status, reply.headers.get('location')]).toEqual([303, '/report/where/'])
+  })
+
   it('keeps good photos and says what is wrong with each bad one', async () => {
     const walk = startWalk(site.url)
     await walk.send('/report/', { category: 'boiler-coal' })

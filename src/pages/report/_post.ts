@@ -76,6 +76,8 @@ export async function takePost(
     const cookie = started?.cookie ?? posting.cookie ?? ''
     const setCookie = started ? DRAFT_COOKIE.set(cookie) : undefined
     draft ??= started?.draft ?? null
+    // Also with a refusal below: the page's token is for this draft.
+    if (setCookie) reply.headers.append('set-cookie', setCookie)
     if (step === 'check') {
       const parsed = tipPlain.safeParse(asPlain(answers))
       if (!parsed.success) return goTo(firstUnfinished(answers) ?? '')
@@ -102,7 +104,6 @@ export async function takePost(
       if (goesOn) return goTo(correcting ? 'check' : stepAfter(step, plan, answers, answered), setCookie)
     } else reply.status = 422
     if (sent.limited) markRefused(reply, sent.limited)
-    if (setCookie) reply.headers.append('set-cookie', setCookie)
     return { draft, answers, errors }
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
