@@ -6,6 +6,8 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const chromium = findChromium()
 
 const NEXT_MORNING = '**/next-morning.spec.ts'
+// What does not depend on the width, or has its own people with their own browsers, is done once.
+const ONCE = ['journey', 'rewards', 'gate', 'lists', 'second-factor'].map((name) => `**/${name}.spec.ts`)
 const PHONE = {
   ...devices['Desktop Chrome'],
   viewport: { width: 390, height: 844 },
@@ -54,12 +56,7 @@ export default defineConfig({
       testIgnore: NEXT_MORNING,
       use: { ...devices['Desktop Chrome'], viewport: { width: 1280, height: 800 } },
     },
-    // A journey has its own people with their own browsers: once is enough.
-    {
-      name: 'phone',
-      testIgnore: [NEXT_MORNING, '**/journey.spec.ts', '**/second-factor.spec.ts'],
-      use: PHONE,
-    },
+    { name: 'phone', testIgnore: [NEXT_MORNING, ...ONCE], grepInvert: /@desk/, use: PHONE },
     // It moves the server's clock, so everything else comes before.
     { name: 'next-morning', testMatch: NEXT_MORNING, dependencies: ['desktop', 'phone'], use: PHONE },
   ],

@@ -17,6 +17,18 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          // The long run ends a server hundreds of times.
+          testTimeout: 2 * 3_600_000,
+          hookTimeout: 60_000,
+          pool: 'forks',
+          // One more than the integration tests: much of the time here is spent waiting for an end.
+          maxWorkers: 3,
+        },
+      },
     ],
   },
 })

@@ -3,6 +3,8 @@ declare namespace App {
     services: import('./services/index.ts').Services
     config: import('./config.ts').Config
     requestId: string
+    /** Why a page could not be made; the error page leaves it here for the door. */
+    failure?: unknown
     /** The moment of the request, in ms since 1970. */
     now: number
     /** Who is signed in to the console; null for everybody else. */
@@ -10,6 +12,8 @@ declare namespace App {
     demoLogins: readonly import('./demo/load.ts').DemoLogin[]
     /** For the rate limits. */
     client: import('./services/limits.ts').ClientKey
+    /** The receipt code that `/track/` offers in a demonstration. */
+    demoReceipt: string | null
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

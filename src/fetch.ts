@@ -175,6 +175,7 @@ app.use(async (c, next) => {
     staff: c.get('staff'),
     client: c.get('client'),
     demoLogins: runtime.demoLogins,
+    demoReceipt: runtime.demoReceipt,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.
@@ -182,15 +183,16 @@ app.use(async (c, next) => {
 })
 app.use(async (c, next) => {
   const reply = await astro()(c, next)
-  if (reply instanceof Response && reply.status === 500 && !(await services.readiness.databaseAnswers())) {
-    return unavailable(c.req.path)
+  if (reply instanceof Response && reply.status === 500) {
+    const { failure } = getFetchState(c).locals as App.Locals
+    if (await services.readiness.isOutage(failure)) return unavailable(c.req.path)
   }
   return reply
 })
 
 app.onError(async (error, c) => {
   if (error instanceof DomainError) return refuse(c.req.path, error)
-  if (!(await services.readiness.databaseAnswers())) return unavailable(c.req.path)
+  if (await services.readiness.isOutage(error)) return unavailable(c.req.path)
   runtime.log.error(error, { requestId: c.get('requestId') })
   return c.text('error', 500)
 })

@@ -16,7 +16,7 @@ import { connectPglite, connectPostgres, type Connection } from './db/connect.ts
 import { ensurePlan } from './db/ensure-plan.ts'
 import { createBoss, installJobs, jobsAreInstalled } from './db/job-schema.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, loadDemo, type DemoLogin } from './demo/load.ts'
+import { demoLogins, demoReceipt, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { jobHandlers } from './services/jobs.ts'
 import type { Mailer } from './services/mailer.ts'
@@ -35,6 +35,8 @@ export interface Runtime {
   readonly engine: Connection['engine']
   /** Accounts the sign-in page offers; none but in a demonstration. */
   readonly demoLogins: readonly DemoLogin[]
+  /** The receipt code that `/track/` offers in a demonstration. */
+  readonly demoReceipt: string | null
   /**
    * Works the queue of jobs (see services/jobs.ts) until `close()`: upkeep soon, then everything at its time. Nothing
    * in a process that only serves.
@@ -49,10 +51,13 @@ const JOBS_AFTER_MS = 1000
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
-async function openDatabase(config: Config): Promise<{ connection: Connection; release: () => void }> {
+async function openDatabase(
+  config: Config,
+  report: (error: unknown) => void,
+): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
     const release = lockData(config.dataDir)
-    const connection = await connectPglite(join(config.dataDir, 'pglite'))
+    const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
     await installJobs(connection)
     return { connection, release }
@@ -89,9 +94,10 @@ export async function createRuntime(
   { createSecrets = config.databaseUrl === null }: { readonly createSecrets?: boolean } = {},
 ): Promise<Runtime> {
   const log = createLog()
-  const { connection, release } = await openDatabase(config)
+  const report = (error: unknown): void => log.error(error)
+  const { connection, release } = await openDatabase(config, report)
   const { db } = connection
-  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER })
+  const photos = createPhotoDecoder({ workerPath: PHOTO_WORKER, report })
   const worker = config.role !== 'web'
   const jobs = createJobQueue(() => createBoss(connection, { supervise: worker, schedule: worker }), log)
   let starting: NodeJS.Timeout | undefined
@@ -116,7 +122,7 @@ export async function createRuntime(
       db,
       clock: systemClock,
       random: systemRandom,
-      files: createDiskFiles(join(config.dataDir, 'blobs')),
+      files: createDiskFiles(join(config.dataDir, 'blobs'), report),
       photos,
       secrets,
       gate: createAltcha({ clock: systemClock, secret: secrets.form }),
@@ -139,6 +145,7 @@ export async function createRuntime(
       log,
       engine: connection.engine,
       demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
+      demoReceipt: config.demo ? await demoReceipt(config.dataDir) : null,
       keepUp() {
         if (worker) starting ??= setTimeout(() => void jobs.work(jobHandlers(services)), JOBS_AFTER_MS)
       },

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
 import { describeFailure, StartError } from './cli/failure.ts'
 import { readConfig } from './config.ts'
+import { securityHeaders } from './http/headers.ts'
 import { createStaticFiles } from './http/static-files.ts'
+import { closingReply } from './http/unavailable.ts'
 import type { Runtime } from './runtime.ts'
 
 interface App {
@@ -22,6 +24,8 @@ export interface RunningServer {
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url))
 const DRAIN_MS = 5_000
+/** Sooner than the end, so that the refusal is read before the connection is cut. */
+const UPLOAD_MS = 4_000
 const MINUTE_MS = 60_000
 
 function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
@@ -34,12 +38,35 @@ function listen(server: Server, port: number, host: string): Promise<AddressInfo
   })
 }
 
-function close(server: Server): Promise<void> {
+interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+/** Answers in the app's place; what the app comes to later is dropped. */
+function refuse({ req, res }: Exchange, https: boolean): void {
+  const { headers, body } = closingReply(req.url ?? '/')
+  res.writeHead(503, { ...headers, ...securityHeaders(req.url ?? '/', https) })
+  res.end(body)
+  Object.assign(res, { writeHead: () => res, write: () => true, end: () => res })
+}
+
+/**
+ * Lets requests under way come to their end: a connection serves no second one, an upload that has not arrived by
+ * `UPLOAD_MS` is refused (nobody has filed it: filing begins with the last byte), and what is left is cut.
+ */
+function drain(server: Server, open: ReadonlySet<Exchange>, https: boolean): Promise<void> {
   return new Promise((resolve) => {
+    for (const { res } of open) res.shouldKeepAlive = false
+    const lastUpload = setTimeout(() => {
+      for (const exchange of open)
+        if (!exchange.req.complete && !exchange.res.headersSent) refuse(exchange, https)
+    }, UPLOAD_MS)
     const cut = setTimeout(() => {
       server.closeAllConnections()
     }, DRAIN_MS)
     server.close(() => {
+      clearTimeout(lastUpload)
       clearTimeout(cut)
       resolve()
     })
@@ -59,8 +86,11 @@ export async function startServer(
   if (!existsSync(`${DIST}server/entry.mjs`)) throw new StartError('dist/ is missing; run: npm run build')
   await import(pathToFileURL(`${DIST}server/entry.mjs`).href)
   const app = (globalThis as { [key: symbol]: unknown })[Symbol.for('lantian.app')] as App
-  const serveStatic = createStaticFiles(`${DIST}client`, config.publicUrl?.startsWith('https://') ?? false)
+  const https = config.publicUrl?.startsWith('https://') ?? false
+  const serveStatic = createStaticFiles(`${DIST}client`, https)
   const answer = getRequestListener(app.fetch)
+  const open = new Set<Exchange>()
+  let draining = false
   const server = createServer(
     {
       maxHeaderSize: 16 * 1024,
@@ -71,6 +101,10 @@ export async function startServer(
       keepAliveTimeout: 65_000,
     },
     (req, res) => {
+      const exchange = { req, res }
+      open.add(exchange)
+      res.once('close', () => open.delete(exchange))
+      if (draining) res.shouldKeepAlive = false
       if (!serveStatic(req, res)) void answer(req, res)
     },
   )
@@ -84,7 +118,8 @@ export async function startServer(
     return {
       url: `http://${host === '127.0.0.1' ? 'localhost' : host}:${String(port)}`,
       stop: async () => {
-        await close(server)
+        draining = true
+        await drain(server, open, https)
         await app.runtime.close()
       },
     }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { lacking } from './faults/means.ts'
 import { findChromium } from './support/browser.ts'
 import { findPostgres } from './support/postgres.ts'
 
@@ -111,6 +112,12 @@ async function onPostgres(): ReturnType<Stage['run']> {
   })
 }
 
+/** A handful of each fault; `npm run test:faults` is the long run. */
+function faults(): ReturnType<Stage['run']> {
+  for (const line of lacking()) note(`SKIPPED: ${line}`)
+  return vitest('faults', 'faults', { LANTIAN_FAULTS_LENGTH: 'short' })
+}
+
 /** Gets a Chromium when the machine has none. */
 async function provideBrowser(): Promise<boolean> {
   if (findChromium() !== null) return true
@@ -160,6 +167,7 @@ const STAGES: readonly Stage[] = [
     run: () => vitest('integration', 'integration-pglite', { LANTIAN_TEST_ENGINE: 'pglite' }),
   },
   { name: 'integration on PostgreSQL', run: onPostgres },
+  { name: 'faults', run: faults },
   { name: 'end to end in Chromium', run: endToEnd },
 ]
 

@@ -2,6 +2,7 @@ import type { Migration } from 'kysely/migration'
 import * as initial from './20261124T0500-initial.ts'
 import * as readingIndexes from './20261125T0800-reading-indexes.ts'
 import * as notices from './20261125T0900-notices.ts'
+import * as rewards from './20261125T0900-rewards.ts'
 import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
 
@@ -10,6 +11,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261124T0500-initial': initial,
   '20261125T0800-reading-indexes': readingIndexes,
   '20261125T0900-notices': notices,
+  '20261125T0900-rewards': rewards,
   '20261125T1000-spent-proof': spentProof,
   '20261125T1200-second-factor': secondFactor,
 }

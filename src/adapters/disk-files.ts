@@ -5,7 +5,6 @@ import { dayOf, startOfDay } from '../domain/day.ts'
 import { assertFileKey } from '../services/file-store.ts'
 import type { FileStore } from '../services/file-store.ts'
 
-const DAY_MS = 86_400_000
 const INCOMING = 'incoming'
 
 /**
@@ -13,8 +12,9 @@ const INCOMING = 'incoming'
  * A file is written under a passing name in `dir/incoming`, flushed and renamed, then its folder is flushed: after
  * `put` answers, the blob survives a power cut, and nobody ever reads half of one. Only the owner may read. File
  * times are set to midnight, since the minute of a tip is nobody's business.
+ * @param report told of a blob that could not be put (a full disk), for the operator
  */
-export function createDiskFiles(dir: string): FileStore {
+export function createDiskFiles(dir: string, report: (error: unknown) => void = () => {}): FileStore {
   const incoming = join(dir, INCOMING)
   let prepared: Promise<void> | undefined
 
@@ -24,32 +24,41 @@ export function createDiskFiles(dir: string): FileStore {
     return { shard, path: join(shard, key) }
   }
 
+  async function write(bytes: Uint8Array, shard: string, path: string): Promise<void> {
+    prepared ??= prepare(dir, incoming)
+    await prepared.catch((error: unknown) => {
+      prepared = undefined
+      throw error
+    })
+    const passing = join(incoming, randomBytes(16).toString('hex'))
+    try {
+      const file = await open(passing, 'wx', 0o600)
+      try {
+        await file.writeFile(bytes)
+        const midnight = startOfDay(dayOf(new Date()))
+        await file.utimes(midnight, midnight)
+        await file.datasync()
+      } finally {
+        await file.close()
+      }
+      if (await mkdir(shard, { recursive: true, mode: 0o700 })) await syncFolder(dir)
+      await rename(passing, path)
+    } catch (error) {
+      await rm(passing, { force: true })
+      throw error
+    }
+    await syncFolder(shard)
+  }
+
   return {
     async put(key, bytes) {
       const { shard, path } = pathOf(key)
-      prepared ??= prepare(dir, incoming)
-      await prepared.catch((error: unknown) => {
-        prepared = undefined
-        throw error
-      })
-      const passing = join(incoming, randomBytes(16).toString('hex'))
       try {
-        const file = await open(passing, 'wx', 0o600)
-        try {
-          await file.writeFile(bytes)
-          const midnight = startOfDay(dayOf(new Date()))
-          await file.utimes(midnight, midnight)
-          await file.datasync()
-        } finally {
-          await file.close()
-        }
-        if (await mkdir(shard, { recursive: true, mode: 0o700 })) await syncFolder(dir)
-        await rename(passing, path)
+        await write(bytes, shard, path)
       } catch (error) {
-        await rm(passing, { force: true })
+        report(error)
         throw error
       }
-      await syncFolder(shard)
     },
 
     async get(key) {
@@ -85,18 +94,19 @@ export function createDiskFiles(dir: string): FileStore {
         }
       }
     },
+
+    async forgetUnfinished(before) {
+      for (const name of await namesIn(incoming)) {
+        const path = join(incoming, name)
+        const found = await stat(path).catch(() => undefined)
+        if (found && found.mtime < before) await rm(path, { force: true })
+      }
+    },
   }
 }
 
-/** Makes the folders, and clears what a crash left half-written more than two days ago. */
 async function prepare(dir: string, incoming: string): Promise<void> {
   await mkdir(incoming, { recursive: true, mode: 0o700 })
-  const before = Date.now() - 2 * DAY_MS
-  for (const name of await readdir(incoming)) {
-    const path = join(incoming, name)
-    const found = await stat(path).catch(() => undefined)
-    if (found && found.mtimeMs < before) await rm(path, { force: true })
-  }
   await syncFolder(dir)
 }
 

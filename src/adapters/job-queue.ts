@@ -133,7 +133,7 @@ export function createJobQueue(
     const rarely = { pollingIntervalSeconds: poll * 4 }
     for (const name of CHORE_NAMES) {
       await boss.work(name, rarely, async () => {
-        const failed = await attempt(name, handlers.chores[name])
+        const failed = await attempt(name, () => handlers.chores[name](closing.signal))
         if (failed !== null) throw new Error(failed)
       })
     }

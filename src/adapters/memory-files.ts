@@ -23,5 +23,6 @@ export function createMemoryFiles(now: () => Date = () => new Date()): FileStore
     async *list() {
       for (const [key, { bytes, storedAt }] of blobs) yield { key, storedAt, bytes: bytes.length }
     },
+    forgetUnfinished: () => Promise.resolve(),
   }
 }

@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { DomainError } from '../domain/errors.ts'
-import { MAX_PHOTO_BYTES, isPhotoKind, photoRejected, sniffPhoto } from '../domain/photo.ts'
+import {
+  MAX_PHOTO_BYTES,
+  isPhotoKind,
+  photoRejected,
+  photosUnavailable,
+  sniffPhoto,
+} from '../domain/photo.ts'
 import { ANSWER_HEADER_BYTES, FRAME_HEADER_BYTES, KINDS, READY, STATUS } from './photo-protocol.ts'
 import type { PhotoDecoder, PhotoKind, PhotoRefusal, WorkingPhoto } from '../domain/photo.ts'
 
@@ -21,6 +27,8 @@ export interface PhotoDecoderOptions {
    * bundled server passes the path of `src/adapters/photo-worker.ts` below the project root, where `sharp` resolves.
    */
   readonly workerPath?: string
+  /** Told why a worker did not start, for the operator. */
+  readonly report?: (error: unknown) => void
 }
 
 /** Longest answer believed: a working copy is a few MB at most. */
@@ -107,7 +115,7 @@ interface PhotoWorker {
   readonly gone: Promise<void>
 }
 
-function startWorker({ memoryMb = 512, workerPath }: PhotoDecoderOptions): PhotoWorker {
+function startWorker({ memoryMb = 512, workerPath, report }: PhotoDecoderOptions): PhotoWorker {
   const child = spawnLimited(
     [
       '--max-old-space-size=96',
@@ -151,7 +159,8 @@ function startWorker({ memoryMb = 512, workerPath }: PhotoDecoderOptions): Photo
       const first = await withDeadline(answers.read(READY.length), START_MS, kill)
       if (first?.[0] !== READY[0]) {
         await gone
-        throw new Error(`The photo worker did not start: ${complaint.trim() || 'no message'}`)
+        report?.(new Error(`The photo worker did not start: ${complaint.trim() || 'no message'}`))
+        throw photosUnavailable()
       }
       ready = true
     }

@@ -7,6 +7,7 @@ import { createOpenApi } from './openapi.ts'
 import { problemResponse } from './problem.ts'
 import { createReadingApi } from './reading.ts'
 import { createReceiptsApi } from './receipts.ts'
+import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
 import { createStaffKeysApi } from './staff-keys.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
@@ -20,6 +21,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/challenges', createChallengesApi(runtime))
   api.route('/tips', createTipsApi(runtime))
   api.route('/receipts', createReceiptsApi(runtime))
+  api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
   api.route('/staff', createStaffKeysApi(runtime))
@@ -49,7 +51,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.onError(async (error, c) => {
     if (error instanceof DomainError) return problemResponse(error)
     if (!('getResponse' in error)) {
-      if (!(await runtime.services.readiness.databaseAnswers())) {
+      if (await runtime.services.readiness.isOutage(error)) {
         return problemResponse(new DomainError('database-unavailable', '系统暂时无法读写数据，请稍后再试。'))
       }
       runtime.log.error(error, { requestId: c.get('requestId') })

@@ -3,11 +3,12 @@ import { DomainError } from '../domain/errors.ts'
 import { RECEIPT_COOKIE } from '../http/session-cookie.ts'
 import type { Runtime } from '../runtime.ts'
 import { receiptOpen } from '../schemas/api.ts'
+import { claimBody } from '../schemas/reward.ts'
 import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
 
 /** The reporter's side for programs; the code travels in a body only, then a cookie stands for it. */
-export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
+export function createReceiptsApi({ services, random }: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
   const unknown = (): DomainError => new DomainError('not-found', '没有找到：查询码不对，或者已经过期。')
 
@@ -29,6 +30,11 @@ export function createReceiptsApi({ services }: Runtime): Hono<ApiEnv> {
     if (!(await services.receipts.current(cookie))) throw unknown()
     await services.receipts.dispute(cookie)
     return c.json({ disputed: true })
+  })
+  api.post('/current/claim', async (c) => {
+    const { again } = check(claimBody, await readJson(c.req.raw))
+    const seed = Buffer.from(random.bytes(32)).toString('base64url')
+    return c.json(await services.receipts.claim(RECEIPT_COOKIE.read(c.req.raw), seed, again))
   })
   api.post('/current/sign-out', (c) =>
     c.json({ opened: false }, 200, {

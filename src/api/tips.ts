@@ -77,7 +77,7 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
     const tipId = random.uuid()
     const photos: SealedPhoto[] = []
     const digests: string[] = []
-    let filed: FileResult | null = null
+    let filed: FileResult
     let spend: Spend | null = null
     try {
       let body: unknown
@@ -143,10 +143,12 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
         spend,
         draftId: null,
       })
-    } finally {
-      // Nothing was filed, or an earlier filing answered: these photos belong to nobody.
-      if (filed === null || filed.repeated) await services.photos.discard(photos)
+    } catch (error) {
+      await services.photos.discardAfter(error, photos)
+      throw error
     }
+    // An earlier filing answered: these photos belong to nobody.
+    if (filed.repeated) await services.photos.discard(photos)
     return c.json(
       {
         caseNo: filed.caseNo,

@@ -5,6 +5,9 @@ const OPERATORS = /^(?:ConfigError|DataLockedError|ServerSecretsError|StartError
 const UNREACHABLE =
   /^(?:ECONNREFUSED|ECONNRESET|EAI_AGAIN|EHOSTUNREACH|ENOTFOUND|ETIMEDOUT|28\w{3}|3D000|57P03)$/
 
+/** Codes of a folder that takes no more, or nothing from us. */
+const UNWRITABLE = /^(?:ENOSPC|EDQUOT|EROFS|EACCES|EPERM)$/
+
 /** The program cannot start; the message is one line for the operator. */
 export class StartError extends Error {}
 
@@ -18,6 +21,12 @@ export function describeFailure(error: unknown): string {
   const { code } = error as { code?: unknown }
   if (typeof code === 'string' && UNREACHABLE.test(code)) {
     return `DATABASE_URL: the database does not answer or refuses (${code})`
+  }
+  if (typeof code === 'string' && UNWRITABLE.test(code)) {
+    return `DATA_DIR: cannot be written (${code})`
+  }
+  if (error.message === 'PGlite failed to initialize properly') {
+    return 'DATA_DIR: the embedded database does not start; is there room on the disk?'
   }
   return error.stack ?? error.message
 }

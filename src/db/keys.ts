@@ -1,6 +1,6 @@
-import { sql, type Selectable, type Transaction } from 'kysely'
-import type { Db } from './connect.ts'
-import type { Database, DepartmentKeyTable } from './tables.ts'
+import { sql, type Selectable } from 'kysely'
+import type { Db, Tx } from './connect.ts'
+import type { DepartmentKeyTable } from './tables.ts'
 
 /** A department's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
@@ -9,7 +9,7 @@ export interface DepartmentRecipient {
 }
 
 /** The newest key of each department. */
-export async function currentKeys(db: Db | Transaction<Database>): Promise<Selectable<DepartmentKeyTable>[]> {
+export async function currentKeys(db: Db | Tx): Promise<Selectable<DepartmentKeyTable>[]> {
   return db
     .selectFrom('department_key')
     .selectAll()
@@ -20,16 +20,14 @@ export async function currentKeys(db: Db | Transaction<Database>): Promise<Selec
 }
 
 /** The newest recipient of each department. */
-export async function currentRecipients(
-  db: Db | Transaction<Database>,
-): Promise<ReadonlyMap<string, DepartmentRecipient>> {
+export async function currentRecipients(db: Db | Tx): Promise<ReadonlyMap<string, DepartmentRecipient>> {
   const rows = await currentKeys(db)
   return new Map(rows.map((row) => [row.department_id, { epoch: row.epoch, recipient: row.recipient }]))
 }
 
 /** The newest key of one department. */
 export async function currentKey(
-  db: Db | Transaction<Database>,
+  db: Db | Tx,
   departmentId: string,
 ): Promise<Selectable<DepartmentKeyTable> | undefined> {
   return db
@@ -43,7 +41,7 @@ export async function currentKey(
 
 /** {@link currentKey}, with all keys of the department locked: nobody else makes a newer one meanwhile. */
 export async function lockCurrentKey(
-  tx: Transaction<Database>,
+  tx: Tx,
   departmentId: string,
 ): Promise<Selectable<DepartmentKeyTable> | undefined> {
   await tx
@@ -57,7 +55,7 @@ export async function lockCurrentKey(
 }
 
 /** Marks the newest keys that somebody holds: from now on a newer one is wanted. */
-export async function askForNewKeys(tx: Transaction<Database>, memberId: string, at: Date): Promise<void> {
+export async function askForNewKeys(tx: Tx, memberId: string, at: Date): Promise<void> {
   // A newer key that is just being made is waited for, and then marked too.
   await sql`
     select from department_key
@@ -79,11 +77,7 @@ export interface Holder {
   readonly recipient: string
 }
 
-export async function holdersOf(
-  db: Db | Transaction<Database>,
-  departmentId: string,
-  epoch: number,
-): Promise<Holder[]> {
+export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number): Promise<Holder[]> {
   return db
     .selectFrom('key_grant')
     .innerJoin('member', 'member.id', 'key_grant.member_id')
@@ -102,7 +96,7 @@ export async function holdersOf(
 
 /** Active members of a department in some of these roles. */
 export async function membersIn(
-  db: Db | Transaction<Database>,
+  db: Db | Tx,
   departmentId: string,
   roles: readonly string[],
 ): Promise<Holder[]> {
@@ -132,7 +126,7 @@ export interface OldWrap {
 }
 
 /** Tips whose case is not closed and that a department still opens with a key older than `epoch`. */
-const oldWraps = (db: Db | Transaction<Database>, departmentId: string, epoch: number) =>
+const oldWraps = (db: Db | Tx, departmentId: string, epoch: number) =>
   db
     .selectFrom('tip_wrap')
     .innerJoin('tip', 'tip.id', 'tip_wrap.tip_id')
@@ -142,11 +136,7 @@ const oldWraps = (db: Db | Transaction<Database>, departmentId: string, epoch: n
     .where('tip_wrap.epoch', '<', epoch)
     .where((eb) => eb(eb.fn.coalesce('whole.state', 'case_file.state'), '<>', 'closed'))
 
-export async function countOldWraps(
-  db: Db | Transaction<Database>,
-  departmentId: string,
-  epoch: number,
-): Promise<number> {
+export async function countOldWraps(db: Db | Tx, departmentId: string, epoch: number): Promise<number> {
   const row = await oldWraps(db, departmentId, epoch)
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .executeTakeFirstOrThrow()
@@ -154,7 +144,7 @@ export async function countOldWraps(
 }
 
 export async function someOldWraps(
-  db: Db | Transaction<Database>,
+  db: Db | Tx,
   departmentId: string,
   epoch: number,
   limit: number,
@@ -167,11 +157,7 @@ export async function someOldWraps(
 }
 
 /** Puts the wrap under a newer key in the place of an older one; never where there was none. */
-export async function replaceWrap(
-  tx: Transaction<Database>,
-  departmentId: string,
-  wrap: OldWrap,
-): Promise<boolean> {
+export async function replaceWrap(tx: Tx, departmentId: string, wrap: OldWrap): Promise<boolean> {
   const row = await tx
     .updateTable('tip_wrap')
     .set({ epoch: wrap.epoch, wrapped: Buffer.from(wrap.wrapped) })

@@ -2,8 +2,7 @@ import { sql, type ExpressionBuilder, type RawBuilder, type Selectable, type Sql
 import type { Day } from '../domain/day.ts'
 import type { EntryData, ListAction } from '../domain/list.ts'
 import type { SearchQuery } from '../domain/search-text.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { Database, EntryTable } from './tables.ts'
 
 type Entries = ExpressionBuilder<Database, 'entry'>

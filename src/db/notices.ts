@@ -3,14 +3,22 @@ import type { CaseState } from '../domain/case.ts'
 import type { Day } from '../domain/day.ts'
 import type { DeadlineUnit } from '../domain/deadline.ts'
 import type { DueStep, NoticeItem, NoticeKind, NoticeStage } from '../domain/notice.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { MailTable } from './tables.ts'
 
 export type MailRow = Selectable<MailTable>
 export type MailState = MailRow['state']
 
 const FINISHED = sql`('concluded', 'published', 'closed', 'attached')`
+
+/** Puts the arrival of a case on a department's next digest, once. */
+export async function noteArrival(tx: Tx, departmentId: string, caseNo: string, day: Day): Promise<void> {
+  await tx
+    .insertInto('notice')
+    .values({ department_id: departmentId, case_no: caseNo, kind: 'arrival', day })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
 
 /**
  * Takes what the departments are still to be told of arrivals. A case that has gone on meanwhile, or is finished, is

@@ -1,13 +1,11 @@
-import type { Transaction } from 'kysely'
 import type { DeadlineRule } from '../domain/deadline.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { RoutingRule } from '../domain/routing.ts'
-import type { Db } from './connect.ts'
-import type { Database } from './tables.ts'
+import type { Db, Tx } from './connect.ts'
 
 /** Writes the plan's reference rows and first rules into an empty database. */
 export async function storePlan(
-  tx: Transaction<Database>,
+  tx: Tx,
   plan: Plan,
   rules: readonly RoutingRule[],
   deadlineRules: readonly DeadlineRule[],
@@ -82,7 +80,7 @@ export async function storePlan(
 }
 
 /** Writes a whole rule table; the caller has checked it and removed the old one. */
-export async function storeRules(tx: Transaction<Database>, rules: readonly RoutingRule[]): Promise<void> {
+export async function storeRules(tx: Tx, rules: readonly RoutingRule[]): Promise<void> {
   await tx
     .insertInto('routing_rule')
     .values(

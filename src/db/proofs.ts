@@ -1,6 +1,6 @@
 import type { Insertable, Selectable } from 'kysely'
-import type { CaseRow, Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { CaseRow } from './cases.ts'
+import type { Db, Tx } from './connect.ts'
 import type { ProofTable } from './tables.ts'
 
 export type ProofRow = Selectable<ProofTable>

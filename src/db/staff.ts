@@ -1,4 +1,4 @@
-import type { Tx } from './cases.ts'
+import type { Tx } from './connect.ts'
 
 /** Whether a department has an active officer who is none of those given. */
 export async function hasOtherOfficer(

@@ -1,6 +1,16 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import type { DueStep, MailFault, NoticeItem, NoticeKind, NoticeStage } from '../domain/notice.ts'
+import type { EntryKind, RewardAccount } from '../domain/reward-ledger.ts'
+import type {
+  Findings,
+  InspectionResult,
+  ReleaseReason,
+  RewardLine,
+  RewardStatus,
+  RewardTerms,
+  SendBackReason,
+} from '../domain/reward.ts'
 
 /** Row types, kept by hand; a test compares them with a migrated database. Rows stay inside `src/db` and `services`. */
 type Json<T> = ColumnType<T, string, string>
@@ -264,6 +274,8 @@ export interface TipTable {
   callback: boolean
   photo_count: number
   sealed_by: 'server' | 'browser'
+  /** Ordinal of the filing, given by the database. */
+  arrival: Generated<number>
 }
 
 export interface TipPartTable {
@@ -442,6 +454,100 @@ export interface EntryRevisionTable {
   at: Date
 }
 
+export interface RewardScheduleTable {
+  id: string
+  /** Given when it is confirmed. */
+  version: number | null
+  title: string
+  basis: string
+  valid_from: Day
+  valid_until: Day | null
+  example: boolean
+  terms: Json<RewardTerms>
+  status: 'proposed' | 'confirmed' | 'rejected'
+  proposed_by: string
+  proposed_at: Date
+  decided_by: string | null
+  decided_at: Date | null
+}
+
+export interface RewardSettingTable {
+  id: string
+  /** Given when it is confirmed. */
+  version: number | null
+  anonymous: boolean
+  inspect_per_mille: number
+  status: 'proposed' | 'confirmed' | 'rejected'
+  proposed_by: string
+  proposed_at: Date
+  decided_by: string | null
+  decided_at: Date | null
+}
+
+export interface RewardInspectionTable {
+  case_id: string
+  /** The share that held at the draw. */
+  per_mille: number
+  selected: boolean
+  drawn_day: Day
+  result: InspectionResult | null
+  inspected_by: string | null
+  inspected_day: Day | null
+}
+
+export interface RewardTable {
+  id: string
+  case_id: string
+  tip_id: string
+  department_id: string
+  schedule_id: string
+  findings: Json<Findings>
+  lines: Json<RewardLine[]>
+  eligible: boolean
+  amount_fen: number
+  status: RewardStatus
+  proposed_by: string
+  proposed_day: Day
+  decided_by: string | null
+  decided_day: Day | null
+  send_back_reason: SendBackReason | null
+  budget_year: number | null
+  claimed_day: Day | null
+  code_hash: Bytes | null
+  paid_by: string | null
+  paid_day: Day | null
+  voucher_no: string | null
+  anonymous: boolean | null
+  released_by: string | null
+  released_day: Day | null
+  release_reason: ReleaseReason | null
+}
+
+export interface RewardAccountTable {
+  year: number
+  account: RewardAccount
+  balance_fen: Generated<number>
+}
+
+export interface RewardEntryTable {
+  id: Generated<number>
+  day: Day
+  kind: EntryKind
+  reward_id: string | null
+  actor_id: string | null
+  role: string
+  voucher_no: string | null
+  reason: string | null
+}
+
+export interface RewardPostingTable {
+  entry_id: number
+  line: number
+  year: number
+  account: RewardAccount
+  amount_fen: number
+}
+
 export interface Database {
   department: DepartmentTable
   area: AreaTable
@@ -483,4 +589,11 @@ export interface Database {
   entry: EntryTable
   list_proposal: ListProposalTable
   entry_revision: EntryRevisionTable
+  reward_schedule: RewardScheduleTable
+  reward_setting: RewardSettingTable
+  reward_inspection: RewardInspectionTable
+  reward: RewardTable
+  reward_account: RewardAccountTable
+  reward_entry: RewardEntryTable
+  reward_posting: RewardPostingTable
 }

@@ -1,10 +1,9 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Day } from '../domain/day.ts'
-import type { Tx } from './cases.ts'
-import type { Db } from './connect.ts'
+import type { Db, Tx } from './connect.ts'
 import type { CaseNoteTable, PublicCaseTable, TipPartTable, TipTable, TipWrapTable } from './tables.ts'
 
-export type PublicCaseRow = Insertable<PublicCaseTable>
+export type NewPublicCase = Insertable<PublicCaseTable>
 
 /** Everything one filing writes. */
 export interface NewTip {
@@ -44,8 +43,9 @@ export interface NewTip {
   }[]
   readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
   /** The ledger's row, invisible until its day. */
-  readonly ledger: PublicCaseRow
-  readonly draftId: string | null
+  readonly ledger: NewPublicCase
+  /** The draft it was made from, and what it must still be (SHA-256 of its sealed bytes). */
+  readonly draft: { readonly id: string; readonly digest: Buffer | null } | null
   /** A proof of the bot gate that this filing uses up, by hash and last day. */
   readonly spend: { readonly hash: Buffer; readonly day: Day } | null
 }
@@ -57,22 +57,36 @@ const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'noti
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
  * one round trip and can never be half there. `repeated`: the key, or the proof, was used by an earlier or a
- * simultaneous filing (which is waited for); `number-taken`: the case number exists. In both no tip is written.
+ * simultaneous filing (which is waited for); `draft-changed`: the draft is not there as it was; `number-taken`: the
+ * case number exists. In none of them is a tip written.
  */
-export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeated' | 'number-taken'> {
+export async function insertTip(
+  db: Db,
+  tip: NewTip,
+): Promise<'stored' | 'repeated' | 'draft-changed' | 'number-taken'> {
   const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
   const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
+  const draftId = tip.draft?.id ?? null
+  const draftDigest = tip.draft?.digest ?? null
   try {
-    const { rows } = await sql<{ stored: number }>`
-      with spent as (
+    const { rows } = await sql<{ stored: number; ready: number }>`
+      with draft_as_read as (
+        select from draft
+        where id = ${draftId}::uuid and (${draftDigest}::bytea is null or sha256(sealed) = ${draftDigest}::bytea)
+        for update
+      ), ready as (
+        select where ${draftId}::uuid is null or exists (select from draft_as_read)
+      ), spent as (
         insert into spent_proof (hash, day)
-        select p.hash, p.day from (values (${tip.spend?.hash ?? null}::bytea, ${tip.spend?.day ?? null}::date)) as p (hash, day)
+        select p.hash, p.day
+        from ready, (values (${tip.spend?.hash ?? null}::bytea, ${tip.spend?.day ?? null}::date)) as p (hash, day)
         where p.hash is not null
         on conflict (hash) do nothing returning 1
       ), accepted as (
         insert into filing (key_hash, request_hash, reply, case_no, day)
         select ${tip.filing.keyHash}::bytea, ${tip.filing.requestHash}::bytea, ${tip.filing.reply}::bytea, ${tip.caseNo},
           ${tip.day}::date
+        from ready
         where ${tip.spend === null}::boolean or exists (select from spent)
         on conflict (key_hash) do nothing returning 1
       ), new_case as (
@@ -122,12 +136,13 @@ export async function insertTip(db: Db, tip: NewTip): Promise<'stored' | 'repeat
         insert into notice (department_id, case_no, kind, day)
         select ${tip.holder}, ${tip.caseNo}, 'arrival', ${tip.day}::date from accepted
       ), spent_blobs as (
-        delete from draft_blob where draft_id = ${tip.draftId}::uuid and exists (select from accepted)
+        delete from draft_blob where draft_id = ${draftId}::uuid and exists (select from accepted)
       ), spent_draft as (
-        delete from draft where id = ${tip.draftId}::uuid and exists (select from accepted)
+        delete from draft where id = ${draftId}::uuid and exists (select from accepted)
       )
-      select count(*)::int as stored from accepted
+      select (select count(*) from accepted)::int as stored, (select count(*) from ready)::int as ready
     `.execute(db)
+    if (rows[0]?.ready === 0) return 'draft-changed'
     return rows[0]?.stored === 1 ? 'stored' : 'repeated'
   } catch (error) {
     const { code, constraint } = error as { code?: string; constraint?: string }
@@ -187,8 +202,10 @@ export async function tipTotals(db: Db, caseIds: readonly string[]): Promise<Map
   )
 }
 
+export type TipPartRow = Selectable<TipPartTable>
+
 /** Every sealed part of a tip. */
-export async function allPartsOf(db: Db, tipId: string): Promise<Selectable<TipPartTable>[]> {
+export async function allPartsOf(db: Db, tipId: string): Promise<TipPartRow[]> {
   return db
     .selectFrom('tip_part')
     .selectAll()
@@ -198,12 +215,26 @@ export async function allPartsOf(db: Db, tipId: string): Promise<Selectable<TipP
     .execute()
 }
 
-export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<Selectable<TipPartTable>[]> {
+export async function narrativesOf(db: Db, tipIds: readonly string[]): Promise<TipPartRow[]> {
   return db
     .selectFrom('tip_part')
     .selectAll()
     .where('tip_id', 'in', tipIds)
     .where('purpose', '=', 'tip.narrative')
+    .execute()
+}
+
+/** The photos of some tips by their numbers, in the order they were added. */
+export async function photoPartsOf(
+  db: Db,
+  tipIds: readonly string[],
+): Promise<Pick<TipPartRow, 'tip_id' | 'part'>[]> {
+  return db
+    .selectFrom('tip_part')
+    .select(['tip_id', 'part'])
+    .where('tip_id', 'in', tipIds)
+    .where('purpose', '=', 'tip.photo')
+    .orderBy('part')
     .execute()
 }
 

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
-import { createReceiptCode } from '../domain/receipt.ts'
+import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
 import { createTipKeys, wrapTipKey } from '../sealing/tip-keys.ts'
 import { createMemberKeys, SALT_BYTES } from '../sealing/member-keys.ts'
 import { generatePassphrase } from '../sealing/passphrase.ts'
@@ -13,6 +13,7 @@ import type { Deps } from '../services/ports.ts'
 import { DEMO_ACCOUNTS, type DemoAccount } from './accounts.ts'
 import { drawing } from './drawings.ts'
 import { DUST_BLACKLIST, NON_COMPLIANT } from './entries.ts'
+import { playRewards } from './rewards.ts'
 import { DEMO_STORIES, type DemoStory } from './stories.ts'
 
 /** A demonstration account as the sign-in page offers it. */
@@ -21,7 +22,8 @@ export interface DemoLogin extends DemoAccount {
 }
 
 const ACCOUNTS_JSON = 'demo-accounts.json'
-// The lowest the browser accepts: ten accounts are made while somebody waits for the first start.
+const RECEIPT_TXT = 'demo-receipt.txt'
+// The lowest the browser accepts: a dozen accounts are made while somebody waits for the first start.
 const KDF = { memoryKiB: 47_104, iterations: 1, parallelism: 1 } as const
 const MORNING_MS = 9 * 3_600_000
 
@@ -32,6 +34,11 @@ export async function demoLogins(dataDir: string): Promise<readonly DemoLogin[]>
   } catch {
     return []
   }
+}
+
+/** The receipt code of a demonstration's reward that can be claimed; null elsewhere. */
+export async function demoReceipt(dataDir: string): Promise<string | null> {
+  return readFile(join(dataDir, RECEIPT_TXT), 'utf8').catch(() => null)
 }
 
 interface Cast {
@@ -310,6 +317,8 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   let before: string | null = null
   for (const story of DEMO_STORIES) before = await playStory(cast, story, today, before)
   await fillLists(cast, today)
+  const receipt = formatReceiptCode(await playRewards(cast, today))
+  await writeFile(join(dataDir, RECEIPT_TXT), receipt, { mode: 0o600 })
   // What time alone does: the older ones' dispute windows are over.
   now = real.clock.now()
   await services.cases.tick()
@@ -323,7 +332,7 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   )
   await writeFile(
     join(dataDir, 'demo-accounts.txt'),
-    `Demonstration accounts (/staff/):\n${lines.join('\n')}\n`,
+    `Demonstration accounts (/staff/):\n${lines.join('\n')}\nReceipt code of a reward to claim (/track/):\n${receipt}\n`,
     { mode: 0o600 },
   )
   // Last: its presence says that the demonstration is whole.

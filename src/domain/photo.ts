@@ -43,7 +43,8 @@ export interface WorkingPhoto {
 export interface PhotoDecoder {
   /**
    * Makes the working copy. The bytes are not changed and not kept.
-   * @throws {DomainError} `photo-rejected` with a sentence for the citizen; `intake-closed` once closed
+   * @throws {DomainError} `photo-rejected` with a sentence for the citizen; `photos-unavailable`; `intake-closed`
+   *   once closed
    */
   decode(bytes: Uint8Array): Promise<WorkingPhoto>
   /** Ends the worker processes; jobs under way or waiting fail with `intake-closed`. */
@@ -77,6 +78,14 @@ export function photoRefusal(reason: PhotoRefusal): string {
 /** The refusal as the error that services throw. */
 export function photoRejected(reason: PhotoRefusal): DomainError {
   return new DomainError('photo-rejected', REFUSALS[reason])
+}
+
+/** The photo is as good as any, but it cannot be worked on or kept just then. */
+export function photosUnavailable(): DomainError {
+  return new DomainError(
+    'photos-unavailable',
+    '照片暂时不能接收，这是本站的问题，照片没有保存。可以先不带照片提交，或者过一段时间再试。',
+  )
 }
 
 /** True for the three kinds that are decoded. */

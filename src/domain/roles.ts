@@ -20,6 +20,18 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/lists/[list]/template.csv': ['officer', 'publisher', 'auditor'],
   '/staff/lists/[list]/[entry]/': ['officer', 'publisher', 'auditor'],
   '/staff/lists/proposals/[id]/': ['officer', 'publisher', 'auditor'],
+  '/staff/rewards/': ['officer', 'approver', 'finance', 'auditor', 'admin'],
+  '/staff/rewards/cases/[caseNo]/': ['officer'],
+  '/staff/rewards/[id]/': ['officer', 'approver', 'auditor'],
+  '/staff/rewards/desk/': ['finance'],
+  '/staff/rewards/schedules/': ['admin', 'approver', 'finance', 'auditor'],
+  '/staff/rewards/ledger/': ['admin', 'approver', 'finance', 'auditor'],
+}
+
+/** Where work waits for somebody with these roles: the first of the console's main pages that is open to them. */
+export function firstPage(roles: readonly Role[]): string {
+  const pages = ['/staff/queue/', '/staff/departments/', '/staff/rewards/'] as const
+  return pages.find((page) => mayVisit(page, roles)) ?? '/staff/departments/'
 }
 
 /** Whether somebody with these roles may open a page of the console. */

@@ -3,6 +3,7 @@ import { CASE_STATES, OUTCOMES } from '../domain/case.ts'
 import { GATE_PURPOSES } from '../domain/gate.ts'
 import { DEPARTMENT_KINDS } from '../domain/plan.ts'
 import { PUBLIC_STATES } from '../domain/privacy.ts'
+import { reporterRewardReply } from './reward.ts'
 
 /** A page of a collection. */
 export const paging = z.object({
@@ -240,6 +241,7 @@ export const followedReply = z.object({
   proof: z.array(z.object({ id: z.string(), kind: z.string(), caption: z.string(), photo: z.boolean() })),
   publishedDay: day.nullable(),
   disputeUntil: day.nullable().describe('可以提异议到哪一天；不能提时是 null'),
+  reward: reporterRewardReply.describe('这件举报的奖励'),
 })
 
 export const disputedReply = z.object({ disputed: z.literal(true) })

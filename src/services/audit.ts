@@ -1,5 +1,4 @@
-import type { Tx } from '../db/cases.ts'
-import type { Db } from '../db/connect.ts'
+import type { Db, Tx } from '../db/connect.ts'
 
 /** Notes what a member did: action and object by id, never what somebody wrote. */
 export async function recordAudit(

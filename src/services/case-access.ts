@@ -1,5 +1,6 @@
-import { findCase, type CaseRow, type QueueScope } from '../db/cases.ts'
+import { findCase, type CaseRow } from '../db/cases.ts'
 import type { Db } from '../db/connect.ts'
+import type { QueueScope } from '../db/queue.ts'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
@@ -12,7 +13,7 @@ export interface Reader {
 }
 
 /** The department must never see this case: it is the one complained of, or the dispatcher's (D§6). */
-function isExcluded(found: Pick<CaseRow, 'accused_department_id'>, departmentId: string): boolean {
+export function isExcluded(found: Pick<CaseRow, 'accused_department_id'>, departmentId: string): boolean {
   return (
     found.accused_department_id !== null &&
     (departmentId === found.accused_department_id || departmentId === DISPATCHER_DEPARTMENT)

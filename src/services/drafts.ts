@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
 import { formLane } from '../domain/gate.ts'
@@ -12,11 +13,9 @@ import type { Evidence, Gate } from './gate.ts'
 import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
 import type { Deps } from './ports.ts'
-import type { FiledTip, SealedPhoto, Tips } from './tips.ts'
+import { DraftChangedError, type FiledTip, type SealedPhoto, type TipInput, type Tips } from './tips.ts'
 
 export interface DraftPhoto extends SealedPhoto {
-  /** Its number within the tip: also what its envelopes are bound to. */
-  readonly part: number
   /** Bytes as sent. */
   readonly bytes: number
 }
@@ -88,6 +87,8 @@ const ID_BYTES = 16
 const KEY_BYTES = 32
 /** A person needs longer than this; what is faster goes to the lane that is looked at separately, never to the bin. */
 const MIN_AGE_MS = 5000
+/** A draft changes under the button only when the same person works in two windows. */
+const COMMIT_TRIES = 4
 
 const lost = (): DomainError =>
   new DomainError('form-token', '这份草稿已经过期或不在这台设备上，请从第一步重新填写。')
@@ -116,21 +117,30 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
   // Repeats of one draft are told apart from other filings by a secret only the cookie holds.
   const idempotencyKey = (key: Uint8Array): string => `draft:${toBase64Url(key)}`
 
-  async function load(
-    cookie: string | null,
-  ): Promise<{ id: string; key: Uint8Array; state: DraftState } | null> {
+  type Admission = Required<Pick<TipInput, 'lane' | 'spend'>>
+
+  interface Loaded {
+    readonly id: string
+    readonly key: Uint8Array
+    readonly state: DraftState
+    /** Tells whether the draft is still what was read. */
+    readonly digest: Buffer
+  }
+
+  async function load(cookie: string | null): Promise<Loaded | null> {
     const held = read(cookie)
     if (!held) return null
     const row = await db.selectFrom('draft').select('sealed').where('id', '=', held.id).executeTakeFirst()
     if (!row) return null
     try {
-      return { ...held, state: (await openJson(held.key, purpose(held.id), row.sealed)) as DraftState }
+      const state = (await openJson(held.key, purpose(held.id), row.sealed)) as DraftState
+      return { ...held, state, digest: createHash('sha256').update(row.sealed).digest() }
     } catch {
       return null
     }
   }
 
-  async function mustLoad(cookie: string): Promise<{ id: string; key: Uint8Array; state: DraftState }> {
+  async function mustLoad(cookie: string): Promise<Loaded> {
     const found = await load(cookie)
     if (!found) throw lost()
     return found
@@ -164,6 +174,57 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
       return view(held.id, state)
     })
   }
+
+  /** What the bot gate makes of it. @throws {DomainError} `rate-limited` */
+  async function admit(
+    { id, state }: Loaded,
+    { trap, proof, client }: Parameters<Drafts['commit']>[2],
+  ): Promise<Admission> {
+    limits.take('tips', client)
+    const evidence: Evidence = state.vouched
+      ? { state: 'proven', spend: null }
+      : await gate.examine(proof, { purpose: 'form', holder: id })
+    const lane = formLane({
+      proof: evidence.state,
+      hasty: clock.now().getTime() - state.startedAt < MIN_AGE_MS,
+      trapped: trap !== '',
+      few: () => limits.admitsUnproven(client),
+    })
+    return { lane, spend: evidence.spend }
+  }
+
+  /** @throws {DraftChangedError} when the draft is not what it was when it was loaded */
+  const file = (
+    { id, key, state, digest }: Loaded,
+    plain: TipPlain,
+    { lane, spend }: Admission,
+  ): Promise<FiledTip> =>
+    tips.file({
+      id: state.tipId,
+      keys: { identity: state.identity, recipient: state.recipient },
+      facts: {
+        category: plain.category,
+        answer: plain.answer,
+        area: plain.area,
+        when: plain.when,
+        urgency: plain.urgency,
+        accused: plain.accused,
+      },
+      narrative: {
+        description: plain.description,
+        place: plain.place,
+        callback: plain.callback,
+        checklist: plain.checklist,
+      },
+      photos: state.photos,
+      receiptCode: state.receiptCode,
+      idempotencyKey: idempotencyKey(key),
+      fingerprint: 'draft',
+      lane,
+      spend,
+      draftId: id,
+      draftDigest: digest,
+    })
 
   return {
     async start() {
@@ -223,12 +284,12 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
           cookie,
           (state) => {
             full(state)
-            return { ...state, photos: [...state.photos, { ...sealed, part, bytes: bytes.length }] }
+            return { ...state, photos: [...state.photos, { ...sealed, bytes: bytes.length }] }
           },
           [sealed.workingKey, sealed.originalKey],
         )
       } catch (error) {
-        await photos.discard([sealed])
+        await photos.discardAfter(error, [sealed])
         throw error
       }
     },
@@ -270,54 +331,28 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
       return true
     },
 
-    async commit(cookie, plain, { trap, proof, client }) {
+    async commit(cookie, plain, given) {
       const held = read(cookie)
       if (!held) throw lost()
-      const earlier = await tips.earlier(idempotencyKey(held.key))
-      if (earlier) return earlier
-      const found = await load(cookie)
-      if (!found) {
-        // Filed between the two looks, by the same button pressed twice.
-        const meanwhile = await tips.earlier(idempotencyKey(held.key))
-        if (meanwhile) return meanwhile
-        throw lost()
+      let admission: Admission | null = null
+      for (let attempt = 1; ; attempt += 1) {
+        const earlier = await tips.earlier(idempotencyKey(held.key))
+        if (earlier) return earlier
+        const found = await load(cookie)
+        if (!found) {
+          // Filed between the two looks, by the same button pressed twice.
+          const meanwhile = await tips.earlier(idempotencyKey(held.key))
+          if (meanwhile) return meanwhile
+          throw lost()
+        }
+        try {
+          admission ??= await admit(found, given)
+          return await file(found, plain, admission)
+        } catch (error) {
+          if (!(error instanceof DraftChangedError)) throw error
+          if (attempt === COMMIT_TRIES) throw lost()
+        }
       }
-      limits.take('tips', client)
-      const { id, state } = found
-      const evidence: Evidence = state.vouched
-        ? { state: 'proven', spend: null }
-        : await gate.examine(proof, { purpose: 'form', holder: id })
-      const lane = formLane({
-        proof: evidence.state,
-        hasty: clock.now().getTime() - state.startedAt < MIN_AGE_MS,
-        trapped: trap !== '',
-        few: () => limits.admitsUnproven(client),
-      })
-      return tips.file({
-        id: state.tipId,
-        keys: { identity: state.identity, recipient: state.recipient },
-        facts: {
-          category: plain.category,
-          answer: plain.answer,
-          area: plain.area,
-          when: plain.when,
-          urgency: plain.urgency,
-          accused: plain.accused,
-        },
-        narrative: {
-          description: plain.description,
-          place: plain.place,
-          callback: plain.callback,
-          checklist: plain.checklist,
-        },
-        photos: state.photos,
-        receiptCode: state.receiptCode,
-        idempotencyKey: idempotencyKey(held.key),
-        fingerprint: 'draft',
-        lane,
-        spend: evidence.spend,
-        draftId: id,
-      })
     },
 
     async sent(cookie) {
@@ -326,16 +361,15 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
     },
 
     async purge(before) {
-      const stale = await db.selectFrom('draft').select('id').where('day', '<', before).execute()
-      for (const { id } of stale) {
-        const blobs = await db
-          .selectFrom('draft_blob')
-          .select('blob_key')
-          .where('draft_id', '=', id)
-          .execute()
-        await db.deleteFrom('draft').where('id', '=', id).execute()
-        for (const { blob_key: key } of blobs) await files.delete(key)
-      }
+      // One statement: a draft that is filed at the same moment keeps its photos, or is forgotten and not filed.
+      const blobs = await db
+        .with('gone', (gone) => gone.deleteFrom('draft').where('day', '<', before).returning('id'))
+        .deleteFrom('draft_blob')
+        .using('gone')
+        .whereRef('draft_blob.draft_id', '=', 'gone.id')
+        .returning('draft_blob.blob_key')
+        .execute()
+      for (const { blob_key: key } of blobs) await files.delete(key)
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { PublicKeyCredentialCreationOptionsJSON } from '@simplewebauthn/server'
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import { DomainError } from '../domain/errors.ts'
 import { deriveKey } from '../sealing/derive.ts'
 import { openBytes, openJson, sealBytes, sealJson } from '../sealing/draft-cipher.ts'

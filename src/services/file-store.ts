@@ -19,6 +19,8 @@ export interface FileStore {
   delete(key: string): Promise<void>
   /** All complete blobs, in no particular order. */
   list(): AsyncIterable<StoredFile>
+  /** Removes what a put that was cut short before that moment left behind. */
+  forgetUnfinished(before: Date): Promise<void>
 }
 
 const KEY = /^[0-9a-z][0-9a-z-]{6,62}[0-9a-z]$/

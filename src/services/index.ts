@@ -16,6 +16,8 @@ import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRewardRules, type RewardRules } from './reward-rules.ts'
+import { createRewards, type Rewards } from './rewards.ts'
 import { createRotations, type Rotations } from './rotations.ts'
 import { createSessions, type Sessions } from './sessions.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
@@ -39,6 +41,8 @@ export interface Services {
   readonly drafts: Drafts
   readonly receipts: Receipts
   readonly cases: Cases
+  readonly rewardRules: RewardRules
+  readonly rewards: Rewards
   readonly staff: Staff
   readonly signIn: SignIn
   readonly sessions: Sessions
@@ -66,6 +70,8 @@ export function createServices(deps: Deps): Services {
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
   const cases = createCases(deps, keys)
+  const rewardRules = createRewardRules(deps)
+  const rewards = createRewards(deps, rewardRules)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -77,8 +83,10 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases),
+    receipts: createReceipts(deps, cases, rewards),
     cases,
+    rewardRules,
+    rewards,
     staff: createStaff(deps, factors),
     signIn: createSignIn(deps, sessions, factors, passkeys, slowDowns),
     sessions,
@@ -90,6 +98,6 @@ export function createServices(deps: Deps): Services {
     offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts),
   }
 }

@@ -1,4 +1,4 @@
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import type { Notices } from './notices.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -30,7 +30,8 @@ export interface Jobs {
 
 /** What a worker does with each kind of job. */
 export interface JobHandlers {
-  readonly chores: Readonly<Record<Chore, () => Promise<unknown>>>
+  /** @param stop the process ends: what is left is done next time */
+  readonly chores: Readonly<Record<Chore, (stop: AbortSignal) => Promise<unknown>>>
   /** @throws when the mail is to be tried again */
   mail(mailId: string, signal: AbortSignal): Promise<void>
   /** All tries of the mail are used up. */
@@ -41,7 +42,7 @@ export function jobHandlers(services: { readonly upkeep: Upkeep; readonly notice
   const { upkeep, notices } = services
   return {
     chores: {
-      upkeep: () => upkeep.run(),
+      upkeep: (stop) => upkeep.run(stop),
       arrivals: () => notices.collectArrivals(),
       due: () => notices.collectDue(),
     },

@@ -1,6 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { currentKey, currentRecipients, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import { createKeyPair, pairOf } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
 import { recordAudit } from './audit.ts'

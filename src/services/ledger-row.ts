@@ -1,6 +1,6 @@
 import type { CaseRow } from '../db/cases.ts'
 import type { ProofRow } from '../db/proofs.ts'
-import type { PublicCaseRow } from '../db/tips.ts'
+import type { NewPublicCase } from '../db/tips.ts'
 import type { CaseState, Outcome, ProofKind } from '../domain/case.ts'
 import { addDays, startOfDay, weekOf } from '../domain/day.ts'
 import type { Category, CategoryGroup } from '../domain/plan.ts'
@@ -9,7 +9,7 @@ import type { PlanSnapshot } from './plan-store.ts'
 
 /** All columns given, none left to the database. */
 export type CompleteRow = {
-  readonly [Column in keyof PublicCaseRow]-?: Exclude<PublicCaseRow[Column], undefined>
+  readonly [Column in keyof NewPublicCase]-?: Exclude<NewPublicCase[Column], undefined>
 }
 
 /** What a case has before anybody worked on it. */

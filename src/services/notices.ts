@@ -14,7 +14,7 @@ import {
   type MailTab,
   type OpenCase,
 } from '../db/notices.ts'
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import { dayOf, type Day } from '../domain/day.ts'
 import { dueDay } from '../domain/deadline.ts'
 import { DomainError } from '../domain/errors.ts'

@@ -1,4 +1,11 @@
-import { isPhotoKind, MAX_PHOTO_BYTES, photoRejected, sniffPhoto } from '../domain/photo.ts'
+import { DomainError } from '../domain/errors.ts'
+import {
+  isPhotoKind,
+  MAX_PHOTO_BYTES,
+  photoRejected,
+  photosUnavailable,
+  sniffPhoto,
+} from '../domain/photo.ts'
 import { sealPart } from '../sealing/envelope.ts'
 import type { Deps } from './ports.ts'
 import type { SealedPhoto } from './tips.ts'
@@ -6,13 +13,18 @@ import type { SealedPhoto } from './tips.ts'
 export interface Photos {
   /**
    * Makes the working copy away from this process, seals it and the original to the tip, and stores both.
-   * @throws {DomainError} `photo-rejected` with what to do about it; nothing is stored then
+   * @throws {DomainError} `photo-rejected` with what to do about it, `photos-unavailable`; nothing is stored then
    */
   seal(bytes: Uint8Array, tip: { tipId: string; recipient: string; part: number }): Promise<SealedPhoto>
   /** Stores an officer's proof picture: the working copy alone, without metadata. Answers its key. */
   proof(bytes: Uint8Array): Promise<string>
-  /** Takes back what was sealed for a tip that was not filed. */
+  /** Takes back what was sealed for a tip that was certainly not filed. */
   discard(photos: readonly SealedPhoto[]): Promise<void>
+  /**
+   * The same after an error: only a refusal is certain. After anything else the row that names the photos may be
+   * there, since a database that goes away can have committed without answering; then upkeep finds out later.
+   */
+  discardAfter(error: unknown, photos: readonly SealedPhoto[]): Promise<void>
 }
 
 export function createPhotos(deps: Pick<Deps, 'photos' | 'files' | 'random'>): Photos {
@@ -25,10 +37,27 @@ export function createPhotos(deps: Pick<Deps, 'photos' | 'files' | 'random'>): P
     return (await deps.photos.decode(bytes)).working
   }
 
-  async function store(bytes: Uint8Array): Promise<string> {
-    const name = key()
-    await deps.files.put(name, bytes)
-    return name
+  /** Stores all of them or none; answers their keys. */
+  async function store<T extends readonly Uint8Array[]>(...blobs: T): Promise<{ [K in keyof T]: string }> {
+    const names: string[] = []
+    try {
+      for (const bytes of blobs) {
+        const name = key()
+        await deps.files.put(name, bytes)
+        names.push(name)
+      }
+    } catch {
+      await Promise.allSettled(names.map((name) => deps.files.delete(name)))
+      throw photosUnavailable()
+    }
+    return names as { [K in keyof T]: string }
+  }
+
+  async function discard(photos: readonly SealedPhoto[]): Promise<void> {
+    for (const photo of photos) {
+      await deps.files.delete(photo.workingKey)
+      await deps.files.delete(photo.originalKey)
+    }
   }
 
   return {
@@ -37,14 +66,16 @@ export function createPhotos(deps: Pick<Deps, 'photos' | 'files' | 'random'>): P
       const address = { recipients: [recipient], tip: tipId, part }
       const sealedCopy = await sealPart({ ...address, purpose: 'tip.photo', bytes: working })
       const sealedOriginal = await sealPart({ ...address, purpose: 'tip.original', bytes })
-      return { workingKey: await store(sealedCopy), originalKey: await store(sealedOriginal) }
+      const [workingKey, originalKey] = await store(sealedCopy, sealedOriginal)
+      return { part, workingKey, originalKey }
     },
-    proof: async (bytes) => store(await decode(bytes)),
-    async discard(photos) {
-      for (const photo of photos) {
-        await deps.files.delete(photo.workingKey)
-        await deps.files.delete(photo.originalKey)
-      }
+    async proof(bytes) {
+      const [blobKey] = await store(await decode(bytes))
+      return blobKey
+    },
+    discard,
+    async discardAfter(error, photos) {
+      if (error instanceof DomainError) await discard(photos)
     },
   }
 }

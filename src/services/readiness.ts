@@ -1,11 +1,13 @@
 import { sql } from 'kysely'
+import { isConnectionLoss } from '../db/connect.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 
 export interface Readiness {
   /** Whether tips can be taken, and if not why, in the public's words. */
   check(): Promise<{ readonly ready: boolean; readonly reasons: readonly string[] }>
-  databaseAnswers(): Promise<boolean>
+  /** Whether something failed because the database was away, even if it is back by now. */
+  isOutage(error: unknown): Promise<boolean>
 }
 
 export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Readiness {
@@ -18,7 +20,7 @@ export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Re
     }
   }
   return {
-    databaseAnswers,
+    isOutage: async (error) => isConnectionLoss(error) || !(await databaseAnswers()),
     async check() {
       if (!(await databaseAnswers())) return { ready: false, reasons: ['数据库暂时没有回应。'] }
       const recipients = await keys.recipients()

@@ -1,5 +1,6 @@
 import { loadCase, type CaseRow } from '../db/cases.ts'
 import { proofsOf } from '../db/proofs.ts'
+import { DomainError } from '../domain/errors.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
@@ -9,6 +10,7 @@ import type { Cases } from './cases.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
+import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
 import type { CaseState } from '../domain/case.ts'
 
@@ -21,6 +23,7 @@ export interface Followed extends ReporterCase {
   readonly holders: readonly { readonly department: string; readonly since: Day }[]
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
+  readonly reward: ReporterReward
 }
 
 export interface Receipts {
@@ -32,6 +35,8 @@ export interface Receipts {
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
+  /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
+  claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
 }
 
 const PURPOSE = 'receipt.session'
@@ -39,7 +44,7 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases): Receipts {
+export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
   const { db, clock, secrets } = deps
 
   async function openAuth(auth: string): Promise<string | null> {
@@ -109,12 +114,19 @@ export function createReceipts(deps: Deps, cases: Cases): Receipts {
         hotline: snapshot.departments.get(row.holder_id)?.hotline ?? null,
         holders,
         ownCaseNo: own.case_no,
+        reward: await rewards.ofTip(tipId),
       }
     },
 
     async dispute(cookie) {
       const tipId = await tipOf(cookie)
       if (tipId !== null) await cases.dispute(tipId)
+    },
+
+    async claim(cookie, seed, again) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
+      return rewards.claim(tipId, seed, again)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Tx } from '../db/cases.ts'
+import type { Tx } from '../db/connect.ts'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
 import { recordAudit } from './audit.ts'

@@ -22,6 +22,8 @@ import type { Deps } from './ports.ts'
 
 /** A photo already sealed to the tip's own recipient and put into the file store. */
 export interface SealedPhoto {
+  /** Its number within the tip, which its envelopes are bound to; a photo that was taken back leaves a gap. */
+  readonly part: number
   readonly workingKey: string
   readonly originalKey: string
 }
@@ -44,7 +46,12 @@ export interface TipInput {
   readonly spend?: Spend | null
   /** A draft to be forgotten in the same breath. */
   readonly draftId: string | null
+  /** SHA-256 of that draft as it was read: when it is another one by now, nothing is filed. */
+  readonly draftDigest?: Buffer
 }
+
+/** The draft was changed or forgotten since it was read; nothing was filed. */
+export class DraftChangedError extends Error {}
 
 /** What the district promises, as told before and after filing. */
 export interface FilingPromise {
@@ -80,6 +87,7 @@ export interface Tips {
    * Seals, routes and stores a tip in one statement: all of it or nothing.
    * @throws {DomainError} `invalid-input`, `intake-closed`, `idempotency-conflict`, `gate-refused` when the
    *   proof was used for another tip
+   * @throws {DraftChangedError} only with a draft
    */
   file(input: TipInput): Promise<FileResult>
   /** The reply to an earlier filing with this key, if there was one. */
@@ -230,20 +238,21 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           },
           parts: [
             { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },
-            ...input.photos.flatMap((photo, part) => [
-              { purpose: 'tip.photo', part, sealed: null, blobKey: photo.workingKey },
-              { purpose: 'tip.original', part, sealed: null, blobKey: photo.originalKey },
+            ...input.photos.flatMap(({ part, workingKey, originalKey }) => [
+              { purpose: 'tip.photo', part, sealed: null, blobKey: workingKey },
+              { purpose: 'tip.original', part, sealed: null, blobKey: originalKey },
             ]),
           ],
           wraps: wrapped,
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
-          draftId: input.draftId,
+          draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
           spend: input.spend ?? null,
         })
         if (outcome === 'stored') return { ...filed, repeated: false }
-        if (outcome === 'repeated') {
+        if (outcome === 'repeated' || outcome === 'draft-changed') {
           const winner = await earlier(input.idempotencyKey, input.fingerprint)
           if (winner) return { ...winner, repeated: true }
+          if (outcome === 'draft-changed') throw new DraftChangedError()
           if (input.spend) throw gateRefused('used')
         }
         // The five random symbols were taken this month: draw again.

@@ -1,10 +1,9 @@
-import { sql, type Transaction } from 'kysely'
-import type { Db } from '../db/connect.ts'
-import type { Database } from '../db/tables.ts'
+import { sql } from 'kysely'
+import type { Db, Tx } from '../db/connect.ts'
 import type { Clock } from './ports.ts'
 
 /** Which part of the published data changed. */
-export type Scope = 'plan' | 'cases' | 'lists'
+export type Scope = 'plan' | 'cases' | 'lists' | 'rewards'
 
 /** Says whether anything rendered earlier still holds. */
 export interface DataVersions {
@@ -13,7 +12,7 @@ export interface DataVersions {
   /** The same for one part of the data. */
   of(scope: Scope): Promise<string>
   /** Marks a change inside the transaction that makes it. */
-  bump(tx: Transaction<Database>, ...scopes: Scope[]): Promise<void>
+  bump(tx: Tx, ...scopes: Scope[]): Promise<void>
   /** To be called after a transaction that bumped has been committed. */
   expire(): void
 }

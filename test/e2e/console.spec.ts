@@ -9,6 +9,9 @@ import { jpegWithExif } from '../support/images.ts'
 // Several people, each with a key to derive.
 test.setTimeout(120_000)
 
+// What does not depend on the width is done once.
+const DESK = { tag: '@desk' }
+
 interface Login {
   readonly username: string
   readonly passphrase: string
@@ -63,50 +66,52 @@ async function returnTo(page: Page, target: string): Promise<void> {
   await page.getByRole('button', { name: '退单' }).click()
 }
 
-test('a new member enrols by link, is granted the key by a colleague, and opens a case', async ({
-  browser,
-}) => {
-  const username = `xinren-${Date.now().toString(36)}`
-  const passphrase = 'huanying xinlai de tongshi'
-  const admin = await signIn(browser, 'guanli-1')
-  await admin.goto('/staff/members/')
-  await admin.getByLabel('用户名').fill(username)
-  await admin.getByLabel('姓名').fill('新来的')
-  await admin.getByLabel('单位', { exact: true }).selectOption('qu-huanbao')
-  await admin.getByLabel('承办员').check()
-  await admin.getByRole('button', { name: '生成注册链接' }).click()
-  const link = await admin.locator('.notice .code').innerText()
+test(
+  'a new member enrols by link, is granted the key by a colleague, and opens a case',
+  DESK,
+  async ({ browser }) => {
+    const username = `xinren-${Date.now().toString(36)}`
+    const passphrase = 'huanying xinlai de tongshi'
+    const admin = await signIn(browser, 'guanli-1')
+    await admin.goto('/staff/members/')
+    await admin.getByLabel('用户名').fill(username)
+    await admin.getByLabel('姓名').fill('新来的')
+    await admin.getByLabel('单位', { exact: true }).selectOption('qu-huanbao')
+    await admin.getByLabel('承办员').check()
+    await admin.getByRole('button', { name: '生成注册链接' }).click()
+    const link = await admin.locator('.notice .code').innerText()
 
-  const page = await newPage(browser)
-  await page.goto(link)
-  await expect(page.locator('[data-who]')).toContainText('新来的')
-  await page.getByLabel('口令').fill(passphrase)
-  await page.getByLabel('再输入一次').fill(passphrase)
-  await page.getByRole('button', { name: '注册' }).click()
-  // The second factor has a file of its own (second-factor.spec.ts).
-  await page.getByRole('link', { name: /演示中可以先不设/ }).click()
-  await page.waitForURL('**/staff/sign-in/')
+    const page = await newPage(browser)
+    await page.goto(link)
+    await expect(page.locator('[data-who]')).toContainText('新来的')
+    await page.getByLabel('口令').fill(passphrase)
+    await page.getByLabel('再输入一次').fill(passphrase)
+    await page.getByRole('button', { name: '注册' }).click()
+    // The second factor has a file of its own (second-factor.spec.ts).
+    await page.getByRole('link', { name: /演示中可以先不设/ }).click()
+    await page.waitForURL('**/staff/sign-in/')
 
-  const colleague = await signIn(browser, 'huanbao-1')
-  const caseNo = await fileTip(colleague)
-  const member = await signIn(browser, username, passphrase)
-  await member.goto(`/staff/cases/${caseNo}/`)
-  await expect(member.locator('[data-sealed]')).toContainText('还没有本单位的钥匙')
-  await expect(member.locator('[data-sealed]')).not.toContainText(WORDS)
+    const colleague = await signIn(browser, 'huanbao-1')
+    const caseNo = await fileTip(colleague)
+    const member = await signIn(browser, username, passphrase)
+    await member.goto(`/staff/cases/${caseNo}/`)
+    await expect(member.locator('[data-sealed]')).toContainText('还没有本单位的钥匙')
+    await expect(member.locator('[data-sealed]')).not.toContainText(WORDS)
 
-  await colleague.goto('/staff/members/')
-  await colleague.getByRole('listitem').filter({ hasText: username }).getByRole('button').click()
-  await expect(colleague.getByText(username)).toHaveCount(0)
-  await member.context().close()
-  const again = await signIn(browser, username, passphrase)
-  await openCase(again, caseNo)
-  // The link was good once.
-  await page.goto('about:blank')
-  await page.goto(link)
-  await expect(page.locator('[data-status]')).toContainText('失效')
-})
+    await colleague.goto('/staff/members/')
+    await colleague.getByRole('listitem').filter({ hasText: username }).getByRole('button').click()
+    await expect(colleague.getByText(username)).toHaveCount(0)
+    await member.context().close()
+    const again = await signIn(browser, username, passphrase)
+    await openCase(again, caseNo)
+    // The link was good once.
+    await page.goto('about:blank')
+    await page.goto(link)
+    await expect(page.locator('[data-status]')).toContainText('失效')
+  },
+)
 
-test('two returns lead to the dispatcher, who decides for everybody', async ({ browser }) => {
+test('two returns lead to the dispatcher, who decides for everybody', DESK, async ({ browser }) => {
   const huanbao = await signIn(browser, 'huanbao-1')
   const caseNo = await fileTip(huanbao)
   await openCase(huanbao, caseNo)
@@ -190,7 +195,7 @@ test('a statement that repeats the reporter is held back, and a slower colleague
   await expect(page.locator('.case-head')).toContainText('待公开')
 })
 
-test('a hotline edited in the console stands on the public pages', async ({ browser }) => {
+test('a hotline edited in the console stands on the public pages', DESK, async ({ browser }) => {
   const page = await signIn(browser, 'ducha-1')
   const hotline = `0371-0000${String(Date.now()).slice(-4)}`
   await page.goto('/staff/departments/')
@@ -207,7 +212,7 @@ test('a hotline edited in the console stands on the public pages', async ({ brow
   await expect(page.locator('main')).toContainText('ducha@example.invalid')
 })
 
-test('every role opens its own pages and is told about the others', async ({ browser }) => {
+test('every role opens its own pages and is told about the others', DESK, async ({ browser }) => {
   test.slow()
   for (const username of ['huanbao-1', 'diaodu-1', 'fabu-1', 'shenji-1', 'guanli-1']) {
     const page = await signIn(browser, username)

@@ -48,8 +48,7 @@ test.describe('the public lists', () => {
   })
 })
 
-test('an officer uploads, a publisher approves, the entry is ended', async ({ browser }, { project }) => {
-  test.skip(project.name !== 'desktop', 'once is enough')
+test('an officer uploads, a publisher approves, the entry is ended', async ({ browser }) => {
   // Two sign-ins, each made slow on purpose, and a whole life of an entry.
   test.setTimeout(240_000)
   const officer = await staffPage(browser, 'jianshe-1')

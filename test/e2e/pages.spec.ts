@@ -47,7 +47,10 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/report/[...step]/': { at: '/report/', shows: 'main input[type=radio]', scripted: true },
   // There only when the third party is configured.
   '/report/verify/': { at: '/report/verify/', status: 404, shows: 'main a[href="/measures/"]' },
-  '/rewards/': { at: '/rewards/', shows: 'main' },
+  '/rewards/': {
+    at: '/rewards/?category=open-bbq&outcome=substantiated&penalty=none&fine=',
+    shows: '.reward-estimate',
+  },
   '/track/': { at: '/track/', shows: '#code' },
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/sign-in/': { at: '/staff/sign-in/', shows: '#username', scripted: true },
@@ -68,7 +71,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     scripted: true,
   },
   '/staff/cases/[caseNo]/': {
-    at: { on: '/staff/queue/?tab=all', through: 'main tbody a[href^="/staff/cases/"]' },
+    at: { on: '/staff/queue/?tab=working', through: 'main tbody a[href^="/staff/cases/"]' },
     as: 'zhifa-1',
     shows: '[data-sealed] img',
     scripted: true,
@@ -96,6 +99,37 @@ const ROWS: Readonly<Record<string, Row>> = {
     at: { on: '/staff/lists/', through: 'main a[href^="/staff/lists/proposals/"]' },
     as: 'fabu-1',
     shows: 'main form',
+    scripted: true,
+  },
+  '/staff/rewards/': {
+    at: '/staff/rewards/',
+    as: 'shenpi-1',
+    shows: 'main .list a[href^="/staff/rewards/"]',
+    scripted: true,
+  },
+  '/staff/rewards/cases/[caseNo]/': {
+    at: { on: '/staff/rewards/', through: 'main a[href^="/staff/rewards/cases/"]' },
+    as: 'zhifa-1',
+    shows: 'main form',
+    scripted: true,
+  },
+  '/staff/rewards/[id]/': {
+    at: { on: '/staff/rewards/', through: 'main .list a[href^="/staff/rewards/"]' },
+    as: 'shenpi-1',
+    shows: '.reward-lines li',
+    scripted: true,
+  },
+  '/staff/rewards/desk/': { at: '/staff/rewards/desk/', as: 'caiwu-1', shows: '#code', scripted: true },
+  '/staff/rewards/schedules/': {
+    at: '/staff/rewards/schedules/',
+    as: 'guanli-1',
+    shows: '#history + .list li',
+    scripted: true,
+  },
+  '/staff/rewards/ledger/': {
+    at: '/staff/rewards/ledger/',
+    as: 'shenji-1',
+    shows: 'main table tbody tr',
     scripted: true,
   },
   '/staff/lists/': {

@@ -213,8 +213,8 @@ test('one tip sent fifty times at once is one case', async ({ page }) => {
   await expect(page.locator('.lede .num')).toHaveText(answers[0] ?? '')
 })
 
-test('the form can be filled by keyboard alone', async ({ page, isMobile }) => {
-  test.skip(isMobile, 'a phone has no keyboard')
+// A phone has no keyboard.
+test('the form can be filled by keyboard alone', { tag: '@desk' }, async ({ page }) => {
   const tabTo = async (target: Locator) => {
     for (let presses = 0; presses < 40; presses += 1) {
       if (await target.evaluate((node) => node === document.activeElement)) return

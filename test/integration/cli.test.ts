@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { OPERATIONS } from '../../src/api/openapi.ts'
+import { OPERATIONS } from '../../src/api/operations.ts'
 import { fromBase64Url, toBase64Url } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import {

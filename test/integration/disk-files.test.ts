@@ -145,6 +145,7 @@ describe('the disk', () => {
 
     const restarted = createDiskFiles(join(root, 'blobs'))
     await restarted.put(OTHER, bytes('sealed'))
+    await restarted.forgetUnfinished(new Date('2020-01-02'))
 
     expect([existsSync(old), existsSync(fresh)]).toEqual([false, true])
     expect(await keysOf(restarted)).toEqual([KEY, OTHER])

@@ -388,11 +388,12 @@ describe('the limits of the API', () => {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ auth: 'AAAA' }),
     })
+  // Another account each time: each slows down by itself (services/slow-down.ts).
   const signIn = () =>
     fetch(`${app.url}/api/v1/staff/sign-in`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ username: 'nobody', auth: 'wrong' }),
+      body: JSON.stringify({ username: `nobody-${randomUUID().slice(0, 8)}`, auth: 'wrong' }),
     })
   it.each<[keyof typeof LIMITS, string, () => Promise<Response>]>([
     ['challenges', '198.51.100.1', () => fetch(`${app.url}/api/v1/challenges`)],

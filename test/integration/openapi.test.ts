@@ -3,9 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
+import { EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
 import { createApi } from '../../src/api/index.ts'
-import { openApiDocument, OPERATIONS } from '../../src/api/openapi.ts'
+import { openApiDocument } from '../../src/api/openapi.ts'
+import { OPERATIONS } from '../../src/api/operations.ts'
+import type { RewardLine } from '../../src/domain/reward.ts'
 import type { Runtime } from '../../src/runtime.ts'
+import { followedReply } from '../../src/schemas/api.ts'
 import { createServices } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Deps } from '../../src/services/ports.ts'
@@ -119,6 +123,7 @@ function ask({ method, path, example = {}, ...operation }: (typeof OPERATIONS)[n
   return api.request(`${filled}?${search.toString()}`, {
     method: method.toUpperCase(),
     headers: operation.cookie ? { cookie } : {},
+    ...(operation.body ? { body: JSON.stringify(example['body']) } : {}),
   })
 }
 
@@ -142,6 +147,61 @@ async function disputable(): Promise<void> {
     .execute()
 }
 
+/** The opened tip's reward, approved and not collected. */
+async function claimable(): Promise<void> {
+  const { db } = database
+  const own = await db
+    .updateTable('case_file')
+    .set({ state: 'published', outcome: 'substantiated', published_day: '2026-11-25' })
+    .where('case_no', '=', known['caseNo'] ?? '')
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  const { id: tipId } = await db
+    .selectFrom('tip')
+    .select('id')
+    .where('case_id', '=', own.id)
+    .executeTakeFirstOrThrow()
+  const schedule = {
+    id: '00000000-0000-4000-8000-00000000000a',
+    version: 1,
+    title: '测试标准',
+    basis: '测试〔2026〕1号',
+    valid_from: '2026-01-01',
+    example: false,
+    terms: JSON.stringify(EXAMPLE_TERMS),
+    status: 'confirmed' as const,
+    proposed_by: OFFICER,
+    proposed_at: now,
+    decided_by: PUBLISHER,
+    decided_at: now,
+  }
+  await db.insertInto('reward_schedule').values(schedule).execute()
+  const lines: RewardLine[] = [
+    { kind: 'condition', rule: 'first', met: true, text: '您是第一个举报人。' },
+    { kind: 'amount', rule: 'fixed', amountFen: 50_000, text: '定额500元。' },
+  ]
+  await db
+    .insertInto('reward')
+    .values({
+      id: '00000000-0000-4000-8000-00000000000b',
+      case_id: own.id,
+      tip_id: tipId,
+      department_id: 'qu-huanbao',
+      schedule_id: schedule.id,
+      findings: '{}',
+      lines: JSON.stringify(lines),
+      eligible: true,
+      amount_fen: 50_000,
+      status: 'approved',
+      proposed_by: OFFICER,
+      proposed_day: '2026-11-25',
+      decided_by: PUBLISHER,
+      decided_day: '2026-11-25',
+      budget_year: 2026,
+    })
+    .execute()
+}
+
 describe('the OpenAPI document', () => {
   it('names every public route there is, and no other', () => {
     const routes = api.routes
@@ -155,6 +215,7 @@ describe('the OpenAPI document', () => {
     '$name answers as described, to the last field',
     async ({ operation }) => {
       if (operation.path === '/receipts/current/dispute') await disputable()
+      if (operation.path === '/receipts/current/claim') await claimable()
       const reply = await ask(operation)
       const body: unknown = await reply.json()
       expect(reply.status, JSON.stringify(body)).toBe(operation.status ?? 200)
@@ -188,6 +249,30 @@ describe('the OpenAPI document', () => {
       externalDocs: { url: '/about/api/' },
       servers: [{ url: '/api/v1' }],
     })
+  })
+})
+
+describe('the reporter’s reward', () => {
+  it('is told with the receipt, line by line, once it is decided', async () => {
+    const reply = await api.request('/receipts/current', { headers: { cookie } })
+    const { reward } = followedReply.parse(await reply.json())
+    expect(reward).toMatchObject({ stage: 'claimed', amountFen: 50_000, lastDay: '2027-01-24' })
+    expect(reward.lines.map(({ rule }) => rule)).toEqual(['first', 'fixed'])
+  })
+
+  it('has one code at a time: another is refused, or replaces it', async () => {
+    const claim = (again: boolean) =>
+      api.request('/receipts/current/claim', {
+        method: 'POST',
+        headers: { cookie },
+        body: JSON.stringify({ again }),
+      })
+    const refused = await claim(false)
+    expect(refused.status).toBe(409)
+    expect(await refused.json()).toMatchObject({ type: '/problems/reward-transition/' })
+    expect((await claim(true)).status).toBe(200)
+    const stranger = await api.request('/receipts/current/claim', { method: 'POST', body: '{}' })
+    expect(stranger.status).toBe(404)
   })
 })
 

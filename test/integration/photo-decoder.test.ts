@@ -284,11 +284,14 @@ describe.runIf(existsSync('/proc/self/task'))('the worker process', () => {
   })
 
   it('that cannot start is our fault and is told as such', async () => {
+    const told: unknown[] = []
     const own = createPhotoDecoder({
       concurrency: 1,
       workerPath: workerThat(`throw new Error('no sharp here')`),
+      report: (error) => told.push(error),
     })
-    await expect(own.decode(await png(16, 16))).rejects.toThrow(/did not start[^]*no sharp here/)
+    await expect(own.decode(await png(16, 16))).rejects.toMatchObject({ code: 'photos-unavailable' })
+    expect(String(told)).toMatch(/did not start[^]*no sharp here/)
     await own.close()
   })
 

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
@@ -9,6 +8,7 @@ import { systemRandom } from '../../src/adapters/system.ts'
 import { isValidUscc } from '../../src/domain/uscc.ts'
 import { plainTip } from '../support/app.ts'
 import { administer, databaseUrl } from '../support/database.ts'
+import { openProxy, type Proxy } from '../support/proxy.ts'
 import { prepareData, ServerEndedError, startServer, type TestServer } from '../support/server.ts'
 import { openTestSite, type TestSite } from '../support/site.ts'
 
@@ -140,50 +140,6 @@ describe.runIf(source.engine === 'pglite')('a first start', () => {
   })
 })
 
-/** A way to the database that can be cut and mended. */
-async function openProxy(target: { host: string; port: number }) {
-  const sockets = new Set<Socket>()
-  let open = true
-  const proxy = createServer((incoming) => {
-    if (!open) {
-      incoming.destroy()
-      return
-    }
-    const outgoing = connect(target.port, target.host)
-    for (const [socket, other] of [
-      [incoming, outgoing],
-      [outgoing, incoming],
-    ] as const) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        other.destroy()
-      })
-      socket.pipe(other)
-    }
-  })
-  const port = await new Promise<number>((resolve) => {
-    proxy.listen(0, '127.0.0.1', () => {
-      resolve((proxy.address() as { port: number }).port)
-    })
-  })
-  return {
-    port,
-    cut: () => {
-      open = false
-      for (const socket of sockets) socket.destroy()
-    },
-    mend: () => {
-      open = true
-    },
-    close: () => {
-      proxy.close()
-      for (const socket of sockets) socket.destroy()
-    },
-  }
-}
-
 describe.runIf(source.engine === 'postgres')('PostgreSQL', () => {
   it('without migrations refuses with the command to run', SLOW, async () => {
     if (source.engine !== 'postgres') return
@@ -209,7 +165,7 @@ describe.runIf(source.engine === 'postgres')('PostgreSQL', () => {
 
   describe('that goes away', () => {
     let site: TestSite
-    let proxy: Awaited<ReturnType<typeof openProxy>>
+    let proxy: Proxy
     beforeAll(async () => {
       site = await openTestSite(
         async (db) => {

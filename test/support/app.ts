@@ -14,10 +14,8 @@ import { readConfig } from '../../src/config.ts'
 import { SESSION_COOKIE } from '../../src/http/session-cookie.ts'
 import type { Role } from '../../src/domain/case.ts'
 import type { Runtime } from '../../src/runtime.ts'
-import { openGrant } from '../../src/sealing/department-keys.ts'
-import { openPart } from '../../src/sealing/envelope.ts'
 import { MEMBER_KDF } from '../../src/sealing/member-keys.ts'
-import { createTipKeys, unwrapTipKey } from '../../src/sealing/tip-keys.ts'
+import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import type { FileStore } from '../../src/services/file-store.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
@@ -27,10 +25,11 @@ import { createDataVersions } from '../../src/services/versions.ts'
 import { createAuthenticator, type Authenticator } from './authenticator.ts'
 import { openTestDatabase, type TestDatabase } from './database.ts'
 import { quiet } from './notices.ts'
+import { createOpener, type Opener } from './opener.ts'
 
 const WORKER = fileURLToPath(new URL('../../src/adapters/photo-worker.ts', import.meta.url))
 
-export interface TestApp {
+export interface TestApp extends Opener {
   readonly database: TestDatabase
   readonly services: Services
   readonly deps: Deps
@@ -42,15 +41,6 @@ export interface TestApp {
   readonly port: number
   /** Every route of the API as the router knows it, below `/api/v1`. */
   readonly routes: readonly { readonly method: string; readonly path: string }[]
-  /** What a tip says, opened as its department would with the key that the escrow holds. */
-  openNarrative(tipId: string, department: string): Promise<Record<string, unknown>>
-  /** A photo's bytes, opened the same way. */
-  openPhoto(
-    tipId: string,
-    department: string,
-    purpose: 'tip.photo' | 'tip.original',
-    part: number,
-  ): Promise<Uint8Array>
   close(): Promise<void>
 }
 
@@ -105,6 +95,7 @@ export async function openTestApp(
     log: createLog(),
     engine: database.engine,
     demoLogins: [],
+    demoReceipt: null,
     keepUp: () => {},
     close: () => Promise.resolve(),
   }
@@ -125,23 +116,6 @@ export async function openTestApp(
     })
   })
 
-  async function tipIdentity(tipId: string, department: string): Promise<string> {
-    const grant = await db
-      .selectFrom('key_grant')
-      .selectAll()
-      .where('department_id', '=', department)
-      .where('member_id', 'is', null)
-      .executeTakeFirstOrThrow()
-    const wrap = await db
-      .selectFrom('tip_wrap')
-      .selectAll()
-      .where('tip_id', '=', tipId)
-      .where('department_id', '=', department)
-      .executeTakeFirstOrThrow()
-    const identity = await openGrant({ department, epoch: grant.epoch }, grant.wrapped, escrowIdentity)
-    return unwrapTipKey({ tip: tipId, department, epoch: wrap.epoch }, wrap.wrapped, identity)
-  }
-
   return {
     database,
     services,
@@ -151,34 +125,7 @@ export async function openTestApp(
     port,
     routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,
-    async openNarrative(tipId, department) {
-      const part = await db
-        .selectFrom('tip_part')
-        .selectAll()
-        .where('tip_id', '=', tipId)
-        .where('purpose', '=', 'tip.narrative')
-        .executeTakeFirstOrThrow()
-      const bytes = await openPart({
-        identity: await tipIdentity(tipId, department),
-        tip: tipId,
-        part: 0,
-        purpose: 'tip.narrative',
-        sealed: part.sealed ?? new Uint8Array(),
-      })
-      return JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>
-    },
-    async openPhoto(tipId, department, purpose, part) {
-      const row = await db
-        .selectFrom('tip_part')
-        .selectAll()
-        .where('tip_id', '=', tipId)
-        .where('purpose', '=', purpose)
-        .where('part', '=', part)
-        .executeTakeFirstOrThrow()
-      const sealed = await files.get(row.blob_key ?? '')
-      if (!sealed) throw new Error('the row names a blob that is not there')
-      return openPart({ identity: await tipIdentity(tipId, department), tip: tipId, part, purpose, sealed })
-    },
+    ...createOpener({ db, files, escrowIdentity }),
     close: async () => {
       await new Promise<void>((resolve) => {
         server?.close(() => {

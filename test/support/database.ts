@@ -46,11 +46,20 @@ export function databaseUrl(server: string, name: string): string {
   return url.href
 }
 
+/** Tables that refuse to be emptied: the reward ledger. */
+const APPEND_ONLY = ['reward_account', 'reward_entry', 'reward_posting']
+
+async function guardLedger(db: Db, guard: 'enable' | 'disable'): Promise<void> {
+  for (const table of APPEND_ONLY) await sql.raw(`alter table ${table} ${guard} trigger user`).execute(db)
+}
+
 async function emptyTables(db: Db): Promise<void> {
   const { rows } = await sql<{ name: string }>`
     select tablename as name from pg_tables where schemaname = 'public'`.execute(db)
   const names = rows.map((row) => row.name).filter((name) => !REFERENCE.has(name))
+  await guardLedger(db, 'disable')
   await sql`truncate ${sql.join(names.map((name) => sql.table(name)))} restart identity`.execute(db)
+  await guardLedger(db, 'enable')
   await sql`update department set hotline = null, mailbox = null, version = 1 where version <> 1`.execute(db)
   await sql`update data_version set version = version + 1`.execute(db)
 }

@@ -2,16 +2,23 @@
 export interface FormWalk {
   readonly cookie: string
   get(path: string): Promise<{ readonly status: number; readonly html: string; readonly reply: Response }>
-  /** Opens the page, then sends its form with these fields; a redirect is answered, not followed. */
-  send(
-    path: string,
-    fields: Readonly<Record<string, string | readonly string[]>>,
-    photos?: readonly Uint8Array[],
-  ): Promise<Response>
+  /** Sends a form that was opened before; a redirect is answered, not followed. */
+  post(path: string, token: string, fields: FormWalkFields, photos?: readonly Uint8Array[]): Promise<Response>
+  /** Opens the page, then sends its form. */
+  send(path: string, fields: FormWalkFields, photos?: readonly Uint8Array[]): Promise<Response>
 }
 
-/** @param headers sent with every request, e.g. what a proxy would add */
-export function startWalk(url: string, headers: Readonly<Record<string, string>> = {}): FormWalk {
+export type FormWalkFields = Readonly<Record<string, string | readonly string[]>>
+
+/**
+ * @param at the address, or who tells it before each request (a server that comes back has another)
+ * @param headers sent with every request, e.g. what a proxy would add
+ */
+export function startWalk(
+  at: string | (() => string),
+  headers: Readonly<Record<string, string>> = {},
+): FormWalk {
+  const address = typeof at === 'string' ? () => at : at
   const jar = new Map<string, string>()
   const cookieHeader = () => [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
   const keep = (reply: Response): void => {
@@ -22,35 +29,37 @@ export function startWalk(url: string, headers: Readonly<Record<string, string>>
     }
   }
   const get: FormWalk['get'] = async (path) => {
-    const reply = await fetch(`${url}${path}`, {
+    const reply = await fetch(`${address()}${path}`, {
       headers: { ...headers, cookie: cookieHeader() },
       redirect: 'manual',
     })
     keep(reply)
     return { status: reply.status, html: await reply.text(), reply }
   }
+  const post: FormWalk['post'] = async (path, token, fields, photos = []) => {
+    const form = new FormData()
+    form.append('token', token)
+    for (const [name, values] of Object.entries(fields)) {
+      for (const value of typeof values === 'string' ? [values] : values) form.append(name, value)
+    }
+    for (const photo of photos) form.append('photos', new File([photo.slice()], 'IMG_0001.jpg'))
+    const url = address()
+    const reply = await fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { ...headers, cookie: cookieHeader(), origin: url },
+      body: form,
+      redirect: 'manual',
+    })
+    keep(reply)
+    return reply
+  }
   return {
     get cookie() {
       return cookieHeader()
     },
     get,
-    async send(path, fields, photos = []) {
-      const { html } = await get(path)
-      const form = new FormData()
-      form.append('token', tokenOf(html))
-      for (const [name, values] of Object.entries(fields)) {
-        for (const value of typeof values === 'string' ? [values] : values) form.append(name, value)
-      }
-      for (const photo of photos) form.append('photos', new File([photo.slice()], 'IMG_0001.jpg'))
-      const reply = await fetch(`${url}${path}`, {
-        method: 'POST',
-        headers: { ...headers, cookie: cookieHeader(), origin: url },
-        body: form,
-        redirect: 'manual',
-      })
-      keep(reply)
-      return reply
-    },
+    post,
+    send: async (path, fields, photos) => post(path, tokenOf((await get(path)).html), fields, photos),
   }
 }
 

@@ -58,7 +58,12 @@ function ended(child: ChildProcess): Promise<number | null> {
  * @throws {ServerEndedError} when it ends before it listens
  */
 export async function startServer(
-  options: { readonly env?: Readonly<Record<string, string>>; readonly dataDir?: string } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly dataDir?: string
+    /** Told before it listens, by those who end it sooner. */
+    readonly onSpawn?: (pid: number) => void
+  } = {},
 ): Promise<TestServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'lantian-'))
   const child = spawn(process.execPath, [join(ROOT, 'src/server.ts')], {
@@ -66,6 +71,7 @@ export async function startServer(
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...cleanEnvironment(), PORT: '0', DATA_DIR: dataDir, ...options.env },
   })
+  options.onSpawn?.(child.pid ?? 0)
   let output = ''
   const url = await new Promise<string>((resolve, reject) => {
     const late = setTimeout(() => {

@@ -38,7 +38,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // A port comes with its checks (`assertFileKey`).
   adapters: { values: ['domain', 'sealing', 'services'] },
-  demo: { values: ['domain', 'db', 'sealing', 'services'] },
+  demo: { values: ['domain', 'db', 'db/seed', 'sealing', 'services'] },
   http: { values: ['domain'], types: ['services'] },
   api: {
     values: ['services', 'domain', 'schemas', 'http', 'content', 'sealing'],

@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { loadPlan } from '../../db/seed/plan.ts'
 import { refusalBeforeSending } from '../../src/browser/report/photo-check.ts'
 import { countWords, foretaste, foundWords, promiseWords } from '../../src/browser/report/words.ts'
-import { progressOf, STEPS } from '../../src/components/report/steps.ts'
+import {
+  answersOn,
+  firstUnfinished,
+  progressOf,
+  stepAfter,
+  stepBefore,
+  STEPS,
+} from '../../src/components/report/steps.ts'
 import type { FilingPromise } from '../../src/services/tips.ts'
 import { isoMedia, jpegWithExif, png, textAsJpg, webp } from '../support/images.ts'
 
+const plan = loadPlan()
 const MIB = 1024 * 1024
 const NONE = { count: 0, bytes: 0 }
 const head = (bytes: Uint8Array): Uint8Array => bytes.subarray(0, 256)
@@ -77,6 +86,61 @@ describe('words beside the form', () => {
   it('says when a search finds nothing', () => {
     expect(foundWords(0)).toContain('没有找到')
     expect(foundWords(3)).toBe('找到 3 个类别')
+  })
+})
+
+describe('the way through the form', () => {
+  const fields = (given: Record<string, string[]>) => new Map(Object.entries(given))
+
+  it('asks a question only where the category has one, and only once', () => {
+    const asking = { category: ['cooking-fume'] }
+    const plain = { category: ['boiler-coal'] }
+    expect(stepAfter('', plan, asking, false)).toBe('question')
+    expect(stepAfter('', plan, asking, true)).toBe('where')
+    expect(stepAfter('', plan, plain, false)).toBe('where')
+    expect(stepBefore('where', plan, asking)).toBe('question')
+    expect(stepBefore('where', plan, plain)).toBe('')
+    expect(stepBefore('', plan, plain)).toBe('')
+  })
+
+  it('asks a complaint about inaction whom it is about', () => {
+    expect(stepAfter('', plan, { category: ['department-inaction'] }, false)).toBe('question')
+  })
+
+  it('takes from a page what the page asks for, and the question together with the category', () => {
+    const sent = fields({ category: ['cooking-fume'], answer: ['open'], callback: ['1'] })
+    expect(answersOn('', sent, { category: ['cooking-fume'] })).toEqual({
+      category: ['cooking-fume'],
+      answer: ['open'],
+    })
+  })
+
+  it('forgets what was answered to another category', () => {
+    const before = { category: ['cooking-fume'], answer: ['open'], checklist: ['a/b'] }
+    expect(answersOn('', fields({ category: ['road-dust'] }), before)).toEqual({
+      category: ['road-dust'],
+      answer: [],
+      accused: [],
+      checklist: [],
+    })
+  })
+
+  it('keeps a text that was not on the page, and empties a list in which nothing is ticked', () => {
+    expect(answersOn('what', fields({}), { description: ['烟'], checklist: ['a/b'] })).toEqual({
+      checklist: [],
+    })
+  })
+
+  it('leads back to the first page that is not finished', () => {
+    const answers = {
+      category: ['road-dust'],
+      area: ['unsure'],
+      when: ['now'],
+      description: ['路上尘土飞扬，没有洒水。'],
+    }
+    expect(firstUnfinished(answers)).toBeUndefined()
+    expect(firstUnfinished({ ...answers, description: [''] })).toBe('what')
+    expect(firstUnfinished({ ...answers, description: [''], category: [] })).toBe('')
   })
 })
 

@@ -22,7 +22,7 @@ interface Tip {
   readonly id: string
   readonly caseNo: string
   readonly recipient: string
-  readonly photoCount: number
+  readonly photoParts: readonly number[]
   readonly wrap: { readonly department: string; readonly epoch: number; readonly wrapped: string } | null
   readonly narrative: string | null
   readonly notes: readonly {
@@ -94,10 +94,16 @@ async function fetchPart(
   return new Uint8Array(await openPart({ identity, purpose, tip: tip.id, part, sealed }))
 }
 
-async function showPhoto(tip: Tip, identity: string, part: number, box: Element): Promise<void> {
+async function showPhoto(
+  tip: Tip,
+  identity: string,
+  part: number,
+  ordinal: number,
+  box: Element,
+): Promise<void> {
   const figure = element('figure', '', box)
   const image = element('img', '', figure)
-  image.alt = `举报照片 ${part + 1}`
+  image.alt = `举报照片 ${ordinal}`
   image.src = URL.createObjectURL(await redraw(await fetchPart(tip, identity, 'tip.photo', part)))
   const original = element('button', '下载原片（含拍摄地点，勿外传）', figure)
   original.type = 'button'
@@ -107,7 +113,7 @@ async function showPhoto(tip: Tip, identity: string, part: number, box: Element)
       .then((picture) => {
         const link = document.createElement('a')
         link.href = URL.createObjectURL(new Blob([picture], { type: 'application/octet-stream' }))
-        link.download = `${tip.caseNo}-${part + 1}.bin`
+        link.download = `${tip.caseNo}-${ordinal}.bin`
         link.click()
       })
       .catch(tell)
@@ -157,8 +163,8 @@ async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<
   }
   const photos = element('div', '', card)
   photos.className = 'case-photos'
-  for (let part = 0; part < tip.photoCount; part += 1)
-    await showPhoto(tip, identity, part, photos).catch(tell)
+  for (const [index, part] of tip.photoParts.entries())
+    await showPhoto(tip, identity, part, index + 1, photos).catch(tell)
 }
 
 /** Shows the form that unlocks, with the reason when it is not the usual one. */

@@ -1,5 +1,8 @@
 import type { z } from 'zod'
 import type { FieldError } from '../../domain/errors.ts'
+import { INACTION_CATEGORY, type Plan } from '../../domain/plan.ts'
+import { splitFor } from '../../domain/routing.ts'
+import type { TipFacts } from '../../domain/tip.ts'
 import { tipPlain } from '../../schemas/tip.ts'
 
 /** The form's pages, in order. `question` is left out when the category asks nothing. */
@@ -34,6 +37,25 @@ export function progressOf(step: Step): { readonly at: number; readonly of: numb
   return at === 0 ? null : { at, of: numbered.length }
 }
 
+/** A page's address below the site. */
+export const addressOf = (step: Step): string => (step === '' ? '/report/' : `/report/${step}/`)
+
+/** Whether a category needs to know more: its split question, or whom a complaint about inaction is about. */
+export function asksMore(plan: Plan, category: string): boolean {
+  return category === INACTION_CATEGORY || splitFor(plan, category) !== null
+}
+
+/** The page after one; `answered` says that the question came, with its answer, on the first page. */
+export function stepAfter(step: Step, plan: Plan, answers: Answers, answered: boolean): Step {
+  const to = STEPS[STEPS.indexOf(step) + 1] ?? 'check'
+  return to === 'question' && (answered || !asksMore(plan, one(answers, 'category'))) ? 'where' : to
+}
+
+export function stepBefore(step: Step, plan: Plan, answers: Answers): Step {
+  const to = STEPS[STEPS.indexOf(step) - 1] ?? ''
+  return to === 'question' && !asksMore(plan, one(answers, 'category')) ? '' : to
+}
+
 export type Answers = Readonly<Record<string, readonly string[]>>
 
 export const one = (answers: Answers, name: string): string => answers[name]?.[0] ?? ''
@@ -54,6 +76,44 @@ export function problemsOf(step: Step, answers: Answers): FieldError[] {
   return parsed.error.issues
     .filter((issue) => names.some((name) => name === issue.path[0]))
     .map((issue) => ({ field: issue.path.join('.'), message: wording(String(issue.path[0]), issue.message) }))
+}
+
+/** The first page whose answers will not do; undefined when all will. */
+export function firstUnfinished(answers: Answers): Step | undefined {
+  return STEPS.find((step) => problemsOf(step, answers).length > 0)
+}
+
+/** What a sent page says, by field; what it did not hold keeps its value of before. */
+export function answersOn(
+  step: Step,
+  fields: ReadonlyMap<string, readonly string[]>,
+  before: Answers,
+): Record<string, readonly string[]> {
+  const typed: Record<string, readonly string[]> = {}
+  // With JavaScript the question stands under the category and comes with it.
+  const asked = step === '' ? [...STEP_FIELDS[''], ...STEP_FIELDS.question] : STEP_FIELDS[step]
+  for (const name of asked) {
+    const values = fields.get(name)
+    // An unticked list sends nothing at all; a missing text field was not on the page.
+    if (values || name === 'checklist') typed[name] = values ?? []
+  }
+  // A new category makes the old answer meaningless.
+  if (typed['category'] && typed['category'][0] !== one(before, 'category')) {
+    typed['answer'] ??= []
+    typed['accused'] ??= []
+    typed['checklist'] = []
+  }
+  return typed
+}
+
+/** Answers as routing takes them; without an area yet, as if nobody knew it. */
+export function routedBy(answers: Answers): Pick<TipFacts, 'category' | 'answer' | 'area' | 'accused'> {
+  return {
+    category: one(answers, 'category'),
+    answer: one(answers, 'answer') || null,
+    area: one(answers, 'area') || 'unsure',
+    accused: one(answers, 'accused') || null,
+  }
 }
 
 const MISSING: Readonly<Record<string, string>> = {

@@ -4,6 +4,7 @@ import {
   narrativesOf,
   notesOf,
   partBlobKey,
+  photoPartsOf,
   tipIdsOf,
   tipsOf,
   wrapsOf,
@@ -26,7 +27,8 @@ export interface CaseTip {
   readonly day: Day
   readonly recipient: string
   readonly callback: boolean
-  readonly photoCount: number
+  /** Numbers of its photos within the tip, in the order they were added. */
+  readonly photoParts: readonly number[]
   /** Null for readers who may not open it, or while the wrap for their department is missing. */
   readonly wrap: { readonly department: string; readonly epoch: number; readonly wrapped: Uint8Array } | null
   readonly narrative: Uint8Array | null
@@ -100,6 +102,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
       const tips = await tipsOf(db, row.id)
       const tipIds = tips.map((tip) => tip.id)
       const wraps = await wrapsOf(db, tipIds)
+      const photos = await photoPartsOf(db, tipIds)
       const narratives = open ? await narrativesOf(db, tipIds) : []
       const notes = open ? await notesOf(db, tipIds) : []
       const proofs = await proofsOf(db, row.id)
@@ -139,7 +142,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
           day: tip.day,
           recipient: tip.recipient,
           callback: tip.callback,
-          photoCount: tip.photo_count,
+          photoParts: photos.filter((photo) => photo.tip_id === tip.id).map(({ part }) => part),
           wrap: open ? wrapFor(reader.departmentId, tip.id, wraps) : null,
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
           notes: notes.filter((note) => note.tip_id === tip.id).map(toNote),

@@ -1,12 +1,6 @@
-import {
-  appendEvent,
-  findCase,
-  noteArrival,
-  updateAttached,
-  updateCase,
-  type CaseRow,
-  type Tx,
-} from '../../db/cases.ts'
+import { appendEvent, findCase, updateAttached, updateCase, type CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
+import { noteArrival } from '../../db/notices.ts'
 import { hasOtherOfficer } from '../../db/staff.ts'
 import type { CaseState } from '../../domain/case.ts'
 import { normalizeCaseNumber } from '../../domain/case-number.ts'

@@ -1,12 +1,5 @@
-import {
-  attachedCases,
-  countSimilar,
-  loadCase,
-  storeLedgerRow,
-  type CaseRow,
-  type Tx,
-} from '../../db/cases.ts'
-import type { Db } from '../../db/connect.ts'
+import { attachedCases, countSimilar, loadCase, storeLedgerRow, type CaseRow } from '../../db/cases.ts'
+import type { Db, Tx } from '../../db/connect.ts'
 import { proofsOf } from '../../db/proofs.ts'
 import type { CaseState } from '../../domain/case.ts'
 import { addDays, dayOf, type Day } from '../../domain/day.ts'

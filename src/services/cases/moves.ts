@@ -1,4 +1,5 @@
-import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow, type Tx } from '../../db/cases.ts'
+import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
 import { proofsOf } from '../../db/proofs.ts'
 import { insertNote, tipIdsOf } from '../../db/tips.ts'
 import type { CaseAction, CaseState } from '../../domain/case.ts'

@@ -1,4 +1,5 @@
-import { lockCase, setWorkers, type CaseRow, type Tx } from '../../db/cases.ts'
+import { lockCase, setWorkers, type CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
 import { deleteProof, findProof, insertProof } from '../../db/proofs.ts'
 import type { ProofKind } from '../../domain/case.ts'
 import { DomainError } from '../../domain/errors.ts'

@@ -1,4 +1,5 @@
-import { queueCounts, queuePage, type CaseRow, type CountedBucket, type QueueBucket } from '../../db/cases.ts'
+import type { CaseRow } from '../../db/cases.ts'
+import { queueCounts, queuePage, type CountedBucket, type QueueBucket } from '../../db/queue.ts'
 import { tipTotals, type TipTotals } from '../../db/tips.ts'
 import { nextDue, type CaseState, type NextDue } from '../../domain/case.ts'
 import { addDays, dayOf, type Day } from '../../domain/day.ts'

@@ -1,4 +1,5 @@
-import type { CaseRow, Tx } from '../../db/cases.ts'
+import type { CaseRow } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
 import { insertWrap, keepWraps, tipIdsOf, wrappedTipIds } from '../../db/tips.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT, SUPERVISION_DEPARTMENT } from '../../domain/plan.ts'

@@ -1,4 +1,4 @@
-import type { Tx } from '../../db/cases.ts'
+import type { Tx } from '../../db/connect.ts'
 import {
   auditLists,
   decideProposal,

@@ -1,5 +1,4 @@
-import type { Tx } from '../../db/cases.ts'
-import type { Db } from '../../db/connect.ts'
+import type { Db, Tx } from '../../db/connect.ts'
 import { findListed } from '../../db/lists.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { duplicateKey, searchableNames, type EntryData, type ListKind } from '../../domain/list.ts'
