@@ -4,7 +4,8 @@ import type { Random } from '../services/ports.ts'
 
 /**
  * Secrets of the server itself, 32 bytes and one purpose each: `lookup` peppers receipts, `form` signs form
- * tokens, `salt` makes salts for names that do not exist, `cookie` seals what a cookie carries.
+ * tokens, `salt` makes salts for names that do not exist and hides which were tried, `cookie` seals what a cookie carries
+ * and the secrets of authenticator apps (keys derived for each).
  */
 export const SERVER_SECRETS = ['lookup', 'form', 'salt', 'cookie'] as const
 export type ServerSecretName = (typeof SERVER_SECRETS)[number]

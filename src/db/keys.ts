@@ -44,18 +44,23 @@ export async function lockCurrentKey(
   tx: Tx,
   departmentId: string,
 ): Promise<Selectable<DepartmentKeyTable> | undefined> {
-  const rows = await tx
+  await tx
     .selectFrom('department_key')
-    .selectAll()
+    .select('epoch')
     .where('department_id', '=', departmentId)
-    .orderBy('epoch', 'desc')
     .forUpdate()
     .execute()
-  return rows[0]
+  // Looked up afterwards: what was waited for may have been a newer key.
+  return currentKey(tx, departmentId)
 }
 
 /** Marks the newest keys that somebody holds: from now on a newer one is wanted. */
 export async function askForNewKeys(tx: Tx, memberId: string, at: Date): Promise<void> {
+  // A newer key that is just being made is waited for, and then marked too.
+  await sql`
+    select from department_key
+    where department_id in (select department_id from key_grant where member_id = ${memberId}::uuid)
+    order by department_id, epoch for update`.execute(tx)
   await sql`
     update department_key as held set replace_since = ${at}
     where replace_since is null

@@ -241,7 +241,13 @@ async function hireCast(
   for (const account of DEMO_ACCOUNTS) {
     const passphrase = generatePassphrase(random)
     const salt = random(SALT_BYTES)
-    const made = await createMemberKeys({ username: account.username, passphrase, salt, params: KDF, random })
+    const { identity: _identity, ...made } = await createMemberKeys({
+      username: account.username,
+      passphrase,
+      salt,
+      params: KDF,
+      random,
+    })
     const { token } = await services.staff.createEnrolment({
       username: account.username,
       displayName: account.displayName,

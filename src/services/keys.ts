@@ -269,6 +269,15 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
         throw new DomainError('invalid-input', '钥匙格式不对，请刷新页面重试。')
       }
       await db.transaction().execute(async (tx) => {
+        // Whoever is being removed at this moment is waited for, and gets nothing.
+        const active = await tx
+          .selectFrom('member')
+          .select('id')
+          .where('id', '=', memberId)
+          .where('status', '=', 'active')
+          .forUpdate()
+          .executeTakeFirst()
+        if (!active) throw new DomainError('invalid-input', '这位成员已经离开，请刷新页面。')
         await tx
           .insertInto('key_grant')
           .values(

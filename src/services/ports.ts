@@ -24,9 +24,9 @@ export interface ServerSecrets {
   readonly lookup: Uint8Array
   /** Signs form tokens. */
   readonly form: Uint8Array
-  /** Makes the salts of unknown user names. */
+  /** Makes the salts of unknown user names; a key derived from it hides which names were tried. */
   readonly salt: Uint8Array
-  /** Seals what a cookie carries. */
+  /** Seals what a cookie carries; a key derived from it seals the secrets of authenticator apps. */
   readonly cookie: Uint8Array
 }
 

@@ -92,23 +92,27 @@ async function read(tipId: string, secrets: ReadonlyMap<number, string>): Promis
   return null
 }
 
+/** Which keys were made, and for whom. */
+const made: { readonly epoch: number; readonly holders: readonly string[] }[] = []
+
 /** What the browser of somebody who holds the key does; answers the new generation. */
 async function rotate(by: TestMember): Promise<number> {
   const { epoch, holders, escrow } = await app.services.rotations.plan(by.session)
-  const made = await makeEpoch(
+  const key = await makeEpoch(
     { department: DEPARTMENT, epoch },
     holders.map(({ recipient }) => recipient),
     escrow,
   )
   await app.services.rotations.rotate(by.session, {
     epoch,
-    recipient: made.recipient,
+    recipient: key.recipient,
     grants: holders.map(({ memberId }, index) => ({
       memberId,
-      wrapped: made.grants[index] ?? new Uint8Array(),
+      wrapped: key.grants[index] ?? new Uint8Array(),
     })),
-    escrow: made.escrow,
+    escrow: key.escrow,
   })
+  made.push({ epoch, holders: holders.map(({ memberId }) => memberId) })
   return epoch
 }
 
@@ -192,6 +196,36 @@ describe('an officer who leaves', () => {
   })
 })
 
+describe('somebody who is removed while the key changes', () => {
+  it('holds neither key, and a newer one is wanted, whoever was first', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const leaver = await hire('officer')
+      await Promise.allSettled([
+        rotate(stays),
+        app.services.staff.remove(leaver.session.username, admin.session),
+      ])
+      const { db } = app.database
+      const held = await db
+        .selectFrom('key_grant')
+        .select('epoch')
+        .where('member_id', '=', leaver.session.memberId)
+        .execute()
+      expect(held).toEqual([])
+      const key = await state(stays)
+      const wasGranted = await db
+        .selectFrom('department_key')
+        .select('replace_since')
+        .where('department_id', '=', DEPARTMENT)
+        .where('epoch', '=', key?.epoch ?? 0)
+        .executeTakeFirstOrThrow()
+      // Either the removal came first and the ceremony was refused or left the leaver out, or the key is to be replaced.
+      const leftOut =
+        made.at(-1)?.epoch === key?.epoch && !made.at(-1)?.holders.includes(leaver.session.memberId)
+      expect(wasGranted.replace_since !== null || leftOut).toBe(true)
+    }
+  })
+})
+
 describe('a new key', () => {
   it('goes to exactly those who hold the present one, and opens for the escrow', async () => {
     const without = await signInAs(app, DEPARTMENT, ['officer'])
@@ -206,17 +240,20 @@ describe('a new key', () => {
 
   it('is refused for other people, another generation, no age files or a recipient that is none', async () => {
     const { epoch, holders, escrow } = await app.services.rotations.plan(stays.session)
-    const made = await makeEpoch(
-      { department: DEPARTMENT, epoch },
-      holders.map(({ recipient }) => recipient),
-      escrow,
-    )
-    const grants = holders.map(({ memberId }, index) => ({
-      memberId,
-      wrapped: made.grants[index] ?? new Uint8Array(),
-    }))
-    const whole = { epoch, recipient: made.recipient, grants, escrow: made.escrow }
-    const wrapped = made.escrow
+    const perform = async () => {
+      const key = await makeEpoch(
+        { department: DEPARTMENT, epoch },
+        holders.map(({ recipient }) => recipient),
+        escrow,
+      )
+      const grants = holders.map(({ memberId }, index) => ({
+        memberId,
+        wrapped: key.grants[index] ?? new Uint8Array(),
+      }))
+      return { epoch, recipient: key.recipient, grants, escrow: key.escrow }
+    }
+    const whole = await perform()
+    const { grants, escrow: wrapped } = whole
     for (const [key, code] of [
       [{ ...whole, grants: grants.slice(1) }, 'stale-version'],
       [{ ...whole, grants: [...grants, { memberId: admin.session.memberId, wrapped }] }, 'stale-version'],
@@ -232,10 +269,10 @@ describe('a new key', () => {
     const stale = { ...stays.session, factorAt: new Date(0) }
     expect(await refusal(app.services.rotations.rotate(stale, whole))).toBe('factor-required')
     // Two who do it at once: one is first.
-    const { recipient } = await createKeyPair()
+    const other = await perform()
     const results = await Promise.all([
       refusal(app.services.rotations.rotate(stays.session, whole)),
-      refusal(app.services.rotations.rotate(leaves.session, { ...whole, recipient })),
+      refusal(app.services.rotations.rotate(leaves.session, other)),
     ])
     expect(results.sort()).toEqual(['no refusal', 'stale-version'])
   })
