@@ -51,6 +51,15 @@ const MIB = 1024 * 1024
 /** How long a refused sender may go on sending, so that the answer can be read; what is sent is thrown away. */
 const DISCARD_MS = 20_000
 
+/** The fields of a form that has no files. @throws {DomainError} as {@link readForm} */
+export async function readFields(
+  request: Request,
+  limits: Pick<ReadFormOptions, 'maxFields' | 'maxFieldBytes'>,
+): Promise<Form['fields']> {
+  const { fields } = await readForm(request, { ...limits, maxFiles: 0, maxFileBytes: 0, maxTotalBytes: 0 })
+  return fields
+}
+
 /**
  * Reads a form, `multipart/form-data` or `application/x-www-form-urlencoded`, as it streams in.
  * Parts with an empty file name and no bytes (an untouched file input) are left out.
