@@ -23,7 +23,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   domain: { values: [], packages: [] },
   content: { values: ['domain'], packages: [] },
   schemas: { values: ['domain', 'sealing'], packages: ['zod', 'csv-parse'] },
-  sealing: { values: ['domain'], packages: ['age-encryption', '@noble/hashes', 'hash-wasm'] },
+  sealing: { values: ['domain'], packages: ['age-encryption', '@noble/curves', '@noble/hashes', 'hash-wasm'] },
   browser: {
     values: ['domain', 'sealing', 'schemas'],
     types: ['*'],
