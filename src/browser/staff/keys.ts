@@ -1,6 +1,6 @@
 import { grantDepartmentKey } from '../../sealing/department-keys.ts'
 import type { UnlockedKey } from '../../sealing/half-key.ts'
-import { makeEpoch, rewrapTipKey } from '../../sealing/rotation.ts'
+import { makeEpoch, rewrapTipKey, vouch, type ListPlace } from '../../sealing/rotation.ts'
 import { bytes, getJson, keepKey, postJson, toBase64Url, wakeDepartmentKeys } from './session.ts'
 import { ensureRecent } from './step-up.ts'
 
@@ -32,6 +32,7 @@ interface Ceremony {
   readonly epoch: number
   readonly holders: readonly { readonly memberId: string; readonly recipient: string }[]
   readonly escrow: string
+  readonly place: ListPlace
 }
 
 interface Batch {
@@ -48,8 +49,10 @@ async function rotate(): Promise<void> {
     epoch,
     holders,
     escrow,
+    place,
   } = await getJson<Ceremony>('/api/v1/staff/rotation')
-  await keysOf(department)
+  const present = (await keysOf(department)).find((held) => held.epoch === epoch - 1)
+  if (!present) throw new Error('您没有现在这一把钥匙，请持有它的同事来更换。')
   const made = await makeEpoch(
     { department, epoch },
     holders.map(({ recipient }) => recipient),
@@ -63,6 +66,7 @@ async function rotate(): Promise<void> {
       wrapped: toBase64Url(made.grants[index] ?? new Uint8Array()),
     })),
     escrow: toBase64Url(made.escrow),
+    voucher: vouch({ department, epoch }, made, present.identity, place),
   })
   await keepKey({ department, epoch, identity: made.identity })
 }
