@@ -16,7 +16,9 @@ export async function insertRecipients(
   if (entries.length === 0) return
   await tx
     .insertInto('recipient_entry')
-    .values(entries.map(({ signedBy, ...entry }, index) => ({ ...entry, no: count + index, signed_by: signedBy })))
+    .values(
+      entries.map(({ signedBy, ...entry }, index) => ({ ...entry, no: count + index, signed_by: signedBy })),
+    )
     .execute()
 }
 

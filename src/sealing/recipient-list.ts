@@ -129,7 +129,9 @@ export function verifyRecipientList(
   for (const [index, entry] of list.entries()) {
     const before = current.get(entry.owner)
     const follows =
-      entry.signedBy === 'root' ? entry.epoch > (before?.epoch ?? 0) : entry.epoch === (before?.epoch ?? 0) + 1
+      entry.signedBy === 'root'
+        ? entry.epoch > (before?.epoch ?? 0)
+        : entry.epoch === (before?.epoch ?? 0) + 1
     if (!follows) throw new RecipientListError('wrong-epoch', index)
     const signer = entry.signedBy === 'root' ? rootKey : before && publicKey(before.verifier)
     if (!signer || (index >= alreadyChecked && !isSigned(entry, signer))) {

@@ -240,7 +240,11 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
 
     async sign(escrowIdentity, { anew }) {
       const escrow = await pairOf(escrowIdentity).catch(() => null)
-      const row = await db.selectFrom('setting').select('value').where('key', '=', 'escrow').executeTakeFirst()
+      const row = await db
+        .selectFrom('setting')
+        .select('value')
+        .where('key', '=', 'escrow')
+        .executeTakeFirst()
       if (!row) throw new DomainError('not-found', 'there are no keys yet; run: npm run keys -- init')
       if (!escrow || escrow.recipient !== (row.value as { recipient?: string }).recipient) {
         throw new DomainError('invalid-input', 'this is not the escrow key of this database')
@@ -265,7 +269,9 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         const grant = grants.find((one) => one.departmentId === owner && one.epoch === epoch)
         const identity =
           grant &&
-          (await openGrant({ department: owner, epoch }, grant.wrapped, escrowIdentity).catch(() => undefined))
+          (await openGrant({ department: owner, epoch }, grant.wrapped, escrowIdentity).catch(
+            () => undefined,
+          ))
         if (identity === undefined || (await pairOf(identity)).recipient !== recipient) {
           throw new DomainError(
             'invalid-input',

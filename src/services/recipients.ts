@@ -3,6 +3,7 @@ import { currentRecipients, type DepartmentRecipient } from '../db/keys.ts'
 import { deleteRecipients, insertRecipients, loadRecipientList } from '../db/recipients.ts'
 import { DomainError } from '../domain/errors.ts'
 import {
+  fingerprintOf,
   genesisOf,
   headOf,
   RecipientListError,
@@ -12,7 +13,7 @@ import {
   type RecipientEntry,
   type UnsignedEntry,
 } from '../sealing/recipient-list.ts'
-import type { Deps } from './ports.ts'
+import type { Deps, PinnedList } from './ports.ts'
 
 /** Owner id of the offline key to which every department's key is wrapped besides its holders. */
 export const ESCROW_OWNER = 'escrow'
@@ -26,18 +27,7 @@ export const ESCROW_OWNER = 'escrow'
  */
 export type RecipientsFault = 'unsigned' | 'unpinned' | 'refused' | 'keys-differ'
 
-/** The keys in the database are not those that were signed; `fault` is for the operator. */
-export class RecipientsRefusedError extends DomainError {
-  readonly fault: RecipientsFault
-  constructor(fault: RecipientsFault, cause?: unknown) {
-    super('recipients-refused', '收件钥匙的名单没有通过核对。为了不让别人打开您的举报，暂时不接收。')
-    this.fault = fault
-    if (cause !== undefined) this.cause = cause
-  }
-}
-
-/** What to do about it, in one line for the operator. */
-export const FAULT_ADVICE: Readonly<Record<RecipientsFault, string>> = {
+const ADVICE: Readonly<Record<RecipientsFault, string>> = {
   unsigned: 'the keys are not signed yet; run: npm run keys -- sign --escrow FILE',
   unpinned:
     'this machine does not know the root of the list of keys; copy DATA_DIR/keys from another machine or run: npm run keys -- sign --escrow FILE',
@@ -47,6 +37,19 @@ export const FAULT_ADVICE: Readonly<Record<RecipientsFault, string>> = {
     'the keys in the database are not those of the signed list; see "When the list of keys is refused" in SECURITY.md',
 }
 
+/** The keys in the database are not those that were signed. The message is the public's, the advice the operator's. */
+export class RecipientsRefusedError extends DomainError {
+  readonly fault: RecipientsFault
+  /** One line: what is wrong and what to do. */
+  readonly advice: string
+  constructor(fault: RecipientsFault, cause?: unknown) {
+    super('recipients-refused', '收件钥匙的名单没有通过核对。为了不让别人打开您的举报，暂时不接收。')
+    this.fault = fault
+    this.advice = ADVICE[fault]
+    if (cause !== undefined) this.cause = cause
+  }
+}
+
 /** A list of keys as anybody may check it. */
 export interface SignedRecipients {
   /** Null before there are keys. */
@@ -54,6 +57,33 @@ export interface SignedRecipients {
   readonly head: ListHead | null
   readonly entries: readonly RecipientEntry[]
 }
+
+/** A key as people read of it. */
+export interface PublishedKey {
+  readonly owner: string
+  readonly epoch: number
+  readonly day: string
+  readonly signedBy: RecipientEntry['signedBy']
+  readonly fingerprint: string
+}
+
+/** The list for people. */
+export interface PublishedKeys {
+  /** Null before there are keys. */
+  readonly root: { readonly key: string; readonly fingerprint: string } | null
+  /** By owner. */
+  readonly current: readonly PublishedKey[]
+  /** Every entry, newest first. */
+  readonly events: readonly PublishedKey[]
+}
+
+const publishedOf = ({ owner, epoch, day, signedBy, recipient }: RecipientEntry): PublishedKey => ({
+  owner,
+  epoch,
+  day,
+  signedBy,
+  fingerprint: fingerprintOf(recipient),
+})
 
 /** A key to be signed: everything but its place in the list. */
 export type NewRecipient = Omit<UnsignedEntry, 'previous' | 'signedBy'>
@@ -72,10 +102,12 @@ export interface Recipients {
   departments(tx?: Tx): Promise<ReadonlyMap<string, DepartmentRecipient>>
   /** The whole list, verified. @throws {RecipientsRefusedError} */
   list(): Promise<SignedRecipients>
+  /** The same for people. @throws {RecipientsRefusedError} */
+  published(): Promise<PublishedKeys>
   /** What the next entry follows. @throws {RecipientsRefusedError} */
   head(tx?: Tx): Promise<ListHead>
-  /** What is wrong, for the operator; null when nothing is. */
-  fault(): Promise<RecipientsFault | null>
+  /** What is wrong, in one line for the operator; null when nothing is. */
+  trouble(): Promise<string | null>
   /**
    * Adds what the key before it signed. The caller bumps `keys` first, so that nobody else adds one meanwhile.
    * @throws {RecipientsRefusedError} for the list as it is
@@ -130,6 +162,12 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
     return owners
   }
 
+  async function pinnedList(): Promise<PinnedList | null> {
+    return pin.read().catch((error: unknown) => {
+      throw new RecipientsRefusedError('unpinned', error)
+    })
+  }
+
   /** @throws {RecipientsRefusedError} */
   function agreed(
     entries: readonly RecipientEntry[],
@@ -154,7 +192,7 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
 
   async function read(tx?: Tx): Promise<Held> {
     // Before the list: what another process adds meanwhile is then more than was pinned, not less.
-    const pinned = await pin.read()
+    const pinned = await pinnedList()
     const entries = await loadRecipientList(tx ?? db)
     const keys = await currentRecipients(tx ?? db)
     if (entries.length === 0 && keys.size === 0) {
@@ -184,7 +222,7 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
   }
 
   async function append(tx: Tx, make: (root: string, head: ListHead) => RecipientEntry[]): Promise<void> {
-    const pinned = await pin.read()
+    const pinned = await pinnedList()
     if (!pinned) throw new RecipientsRefusedError('unpinned')
     const { root } = pinned
     const entries = await loadRecipientList(tx)
@@ -201,17 +239,25 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
       const { root, entries } = await current()
       return { root, head: root === null ? null : headOf(entries, root), entries }
     },
+    async published() {
+      const { root, entries, owners } = await current()
+      return {
+        root: root === null ? null : { key: root, fingerprint: fingerprintOf(root) },
+        current: [...owners.values()].map(publishedOf),
+        events: entries.map(publishedOf).reverse(),
+      }
+    },
     async head(tx) {
       const { root, entries } = await current(tx)
       if (root === null) throw new RecipientsRefusedError('unsigned')
       return headOf(entries, root)
     },
-    async fault() {
+    async trouble() {
       try {
         await current()
         return null
       } catch (error) {
-        if (error instanceof RecipientsRefusedError) return error.fault
+        if (error instanceof RecipientsRefusedError) return error.advice
         throw error
       }
     },
@@ -219,7 +265,8 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
     appendAsRoot: (tx, keys, escrowIdentity) =>
       append(tx, (root, { hash }) => signAll(hash, keys, root, escrowIdentity)),
     async adopt(root, { older }) {
-      const pinned = await pin.read()
+      // A damaged file is what this mends.
+      const pinned = await pin.read().catch(() => null)
       const entries = await loadRecipientList(db)
       const seen = pinned !== null && pinned.head.count > 0
       if (entries.length === 0) {

@@ -272,8 +272,14 @@ describe('a new key', () => {
       [{ ...whole, recipient: 'age1junk' }, 'invalid-input'],
       // Not what was vouched for, or vouched for by somebody else, or at another place, or on another day.
       [{ ...whole, recipient: (await createKeyPair()).recipient }, 'invalid-input'],
-      [{ ...whole, voucher: { ...whole.voucher, verifier: (await perform()).voucher.verifier } }, 'invalid-input'],
-      [{ ...whole, voucher: { ...whole.voucher, signature: (await perform()).voucher.signature } }, 'invalid-input'],
+      [
+        { ...whole, voucher: { ...whole.voucher, verifier: (await perform()).voucher.verifier } },
+        'invalid-input',
+      ],
+      [
+        { ...whole, voucher: { ...whole.voucher, signature: (await perform()).voucher.signature } },
+        'invalid-input',
+      ],
       [{ ...whole, voucher: { ...whole.voucher, previous: genesisOf('elsewhere') } }, 'stale-version'],
       [{ ...whole, voucher: { ...whole.voucher, day: '2020-01-01' } }, 'invalid-input'],
     ] as const) {
@@ -299,7 +305,9 @@ describe('a new key', () => {
     expect(entries.slice(0, -1)).toEqual(before.entries)
     expect(entries.at(-1)).toMatchObject({ owner: DEPARTMENT, epoch, signedBy: 'predecessor' })
     const current = verifyRecipientList(entries, root ?? '', { pinned: head ?? { count: 0, hash: '' } })
-    expect(current.get(DEPARTMENT)?.recipient).toBe((await app.services.keys.recipients()).get(DEPARTMENT)?.recipient)
+    expect(current.get(DEPARTMENT)?.recipient).toBe(
+      (await app.services.keys.recipients()).get(DEPARTMENT)?.recipient,
+    )
     expect((await app.deps.pin.read())?.head).toEqual(head)
   })
 

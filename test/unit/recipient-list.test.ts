@@ -100,10 +100,7 @@ describe('a list of recipients', () => {
     expect(refusal(list, verifierOf(thief.identity))).toBe('broken-chain')
     // Also when the thief writes a list that fits their own root.
     const { identity } = thief
-    const own = signEntry(
-      entryOf('a', 1, thief, 'root', genesisOf(verifierOf(identity))),
-      identity,
-    )
+    const own = signEntry(entryOf('a', 1, thief, 'root', genesisOf(verifierOf(identity))), identity)
     expect(refusal([own])).toBe('broken-chain')
     expect(refusal([signEntry(entryOf('a', 1, thief, 'root', genesisOf(root)), identity)])).toBe(
       'bad-signature',
@@ -159,7 +156,12 @@ describe('a list of recipients', () => {
   })
 
   it('is refused in another order, with an entry left out, or twice', () => {
-    const [first, second, third, fourth] = list as [RecipientEntry, RecipientEntry, RecipientEntry, RecipientEntry]
+    const [first, second, third, fourth] = list as [
+      RecipientEntry,
+      RecipientEntry,
+      RecipientEntry,
+      RecipientEntry,
+    ]
     expect(refusal([second, first, third, fourth])).toBe('broken-chain')
     expect(refusal([first, second, fourth])).toBe('broken-chain')
     expect(refusal([second, third, fourth])).toBe('broken-chain')

@@ -1,5 +1,7 @@
+import { pairOf } from '../../sealing/age-identity.ts'
 import { grantDepartmentKey } from '../../sealing/department-keys.ts'
 import type { UnlockedKey } from '../../sealing/half-key.ts'
+import { fingerprintOf } from '../../sealing/recipient-list.ts'
 import { makeEpoch, rewrapTipKey, vouch, type ListPlace } from '../../sealing/rotation.ts'
 import { bytes, getJson, keepKey, postJson, toBase64Url, wakeDepartmentKeys } from './session.ts'
 import { ensureRecent } from './step-up.ts'
@@ -88,6 +90,19 @@ async function moveTips(department: string): Promise<void> {
     say(left > 0 ? `正在转封未办完的举报，还有 ${left} 份……` : '')
   }
 }
+
+/** What this member holds, to be compared with what is published: not what the server says, but what is at hand. */
+async function showFingerprint(): Promise<void> {
+  const place = document.querySelector<HTMLElement>('[data-fingerprint]')
+  if (!place) return
+  const { fingerprint: department, epoch } = place.dataset
+  const key = (await wakeDepartmentKeys())?.find(
+    (held) => held.department === department && String(held.epoch) === epoch,
+  )
+  if (key)
+    place.textContent = `您手里这一把的指纹：${fingerprintOf((await pairOf(key.identity)).recipient)}。`
+}
+void showFingerprint()
 
 function run(button: HTMLButtonElement, doing: string, work: () => Promise<void>): void {
   button.disabled = true
