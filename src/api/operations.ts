@@ -171,12 +171,14 @@ export const OPERATIONS: readonly Operation[] = [
       'invalid-input',
       'idempotency-conflict',
       'photo-rejected',
+      'photos-unavailable',
       'unsupported-media',
       'too-large',
       'gate-refused',
       'rate-limited',
       'intake-closed',
       'recipients-refused',
+      'database-unavailable',
     ],
     example: {
       body: {
