@@ -100,7 +100,7 @@ describe('a page that says “too often”', () => {
     const html = await reply.text()
     expect(html).toContain('请求太多')
     expect(html).toMatch(/id="code"[^>]*value="NZYZ-M4XW"/)
-    expect((await look('198.51.100.2', 'NZYZ-M4XW')).status).toBe(200)
+    expect((await look('198.51.100.2', 'NZYZ-M4XW')).status).toBe(303)
     expect((await look('198.51.100.2, 198.51.100.1', 'NZYZ-M4XW')).status).toBe(429)
   })
 
