@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
+import { ownerOf, ownersOf } from '../domain/roles.ts'
 import { createTipKeys, wrapTipKey } from '../sealing/tip-keys.ts'
 import { createMemberKeys, SALT_BYTES } from '../sealing/member-keys.ts'
 import { generatePassphrase } from '../sealing/passphrase.ts'
@@ -234,7 +235,7 @@ async function hireCast(
   deps: Deps,
   services: Services,
 ): Promise<{ readers: Map<string, Reader>; logins: DemoLogin[] }> {
-  const { escrowIdentity } = await services.keys.init()
+  const { escrowIdentity, approverEscrowIdentity } = await services.keys.init()
   const random = (n: number): Uint8Array => deps.random.bytes(n)
   const readers = new Map<string, Reader>()
   const logins: DemoLogin[] = []
@@ -256,8 +257,9 @@ async function hireCast(
       createdBy: null,
     })
     await services.staff.enrol({ token, salt, kdf: KDF, ...made })
-    if (account.roles.includes('officer') || account.roles.includes('dispatcher')) {
-      await services.keys.grantFromEscrow(escrowIdentity, account.username)
+    for (const owner of ownersOf({ departmentId: account.department, roles: account.roles })) {
+      const escrow = owner === ownerOf('approver') ? approverEscrowIdentity : escrowIdentity
+      await services.keys.grantFromEscrow(escrow, account.username, owner)
     }
     const row = await deps.db
       .selectFrom('member')

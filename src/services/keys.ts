@@ -1,8 +1,11 @@
+import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
-import { currentKey, currentRecipients, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
+import { currentKey, currentRecipients, holdersOf, membersFor, type DepartmentRecipient } from '../db/keys.ts'
+import { ownerOf, ownersOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
 import type { Tx } from '../db/connect.ts'
-import { createKeyPair, pairOf } from '../sealing/age-identity.ts'
+import { createKeyPair, pairOf, type KeyPair } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
+import type { TwoLayerPurpose, TwoRoles } from '../sealing/two-layer.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
@@ -36,12 +39,31 @@ export interface WaitingMember {
   readonly recipient: string
 }
 
+/** The two secrets that lie offline, in two envelopes. */
+export interface EscrowIdentities {
+  /** Opens every key but the approvers'. */
+  readonly escrowIdentity: string
+  /** Opens the approvers' key. */
+  readonly approverEscrowIdentity: string
+}
+
+interface MadeOwnerKey {
+  readonly owner: string
+  readonly recipient: string
+  readonly wrapped: Buffer
+}
+
 export interface Keys {
   /**
-   * Makes one key for each department and the offline escrow, whose secret is answered once and kept nowhere.
-   * @throws {DomainError} `case-transition` when there are keys already
+   * Makes one key for each department and role, and the two offline escrows, whose secrets are answered once and kept
+   * nowhere. @throws {DomainError} `case-transition` when there are keys already
    */
-  init(): Promise<{ readonly escrowIdentity: string; readonly departments: number }>
+  init(): Promise<EscrowIdentities & { readonly departments: number }>
+  /**
+   * Makes the keys of the roles where there are only those of the departments, from before roles had any. Answers the
+   * second escrow's secret. @throws {DomainError} `not-found` before {@link init}, `case-transition` when they exist
+   */
+  initRoles(): Promise<Pick<EscrowIdentities, 'approverEscrowIdentity'>>
   /**
    * Recovers with the escrow secret: grants a member the key of the own department, or of another one.
    * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's
@@ -49,8 +71,10 @@ export interface Keys {
   grantFromEscrow(escrowIdentity: string, username: string, departmentId?: string): Promise<void>
   /** To whom tips are sealed. */
   recipients(tx?: Tx): Promise<ReadonlyMap<string, DepartmentRecipient>>
+  /** The two roles that keep an identity or a payee; null until they have keys. */
+  twoRoles(purpose: TwoLayerPurpose): Promise<TwoRoles | null>
   grantsFor(memberId: string): Promise<Grant[]>
-  /** Officers and dispatchers of the reader's department without the current key. */
+  /** Colleagues without the current key of what the reader holds: of the department, or of a role. */
   waiting(reader: Reader): Promise<WaitingMember[]>
   /**
    * A colleague's browser wrapped the present key, and those before it that the colleague holds, so that older cases
@@ -60,53 +84,102 @@ export interface Keys {
     session: StaffSession,
     memberId: string,
     grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
+    owner?: string,
   ): Promise<void>
-  /** To whom every key is wrapped besides its holders. @throws {DomainError} `not-found` before {@link init} */
-  escrowRecipient(): Promise<string>
-  /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not the escrow's */
-  mustBeEscrow(escrowIdentity: string): Promise<string>
-  /** All generations of a department's key as the escrow opens them. */
-  escrowGrants(departmentId: string): Promise<Grant[]>
   /**
-   * Whether the escrow opens every key and each is the one tips are sealed to: a browser makes keys where nobody can
+   * To whom a key is wrapped besides its holders: a department's unless told.
+   * @throws {DomainError} `not-found` before {@link init}
+   */
+  escrowRecipient(owner?: string): Promise<string>
+  /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not that escrow's */
+  mustBeEscrow(escrowIdentity: string, owner?: string): Promise<string>
+  /** All generations of an owner's key as its escrow opens them. */
+  escrowGrants(owner: string): Promise<Grant[]>
+  /**
+   * Whether an escrow opens every key that it should and each is the one tips are sealed to: a browser makes keys where nobody can
    * look, so this is asked offline from time to time. Answers how many were looked at and what is wrong.
    */
   checkEscrow(escrowIdentity: string): Promise<{ readonly keys: number; readonly bad: BadEscrowGrant[] }>
 }
 
-/** Roles that open tips, and so hold their department's key. */
-export const READING_ROLES: readonly string[] = ['officer', 'dispatcher']
+/** The approvers' key has an escrow of its own: neither envelope alone leads to a name. */
+const APPROVERS = ownerOf('approver')
 const MAX_WRAP_BYTES = 4096
 
 export function createKeys(deps: Deps, sessions: Sessions): Keys {
   const { db, random } = deps
 
-  async function waitingIn(departmentId: string): Promise<WaitingMember[]> {
-    const current = await currentKey(db, departmentId)
+  async function waitingIn(owner: string): Promise<WaitingMember[]> {
+    const current = await currentKey(db, owner)
     if (!current) return []
-    const holders = new Set(
-      (await holdersOf(db, departmentId, current.epoch)).map(({ memberId }) => memberId),
-    )
-    const members = await membersIn(db, departmentId, READING_ROLES)
+    const holders = new Set((await holdersOf(db, owner, current.epoch)).map(({ memberId }) => memberId))
+    const members = await membersFor(db, owner)
     return members
       .filter(({ memberId }) => !holders.has(memberId))
-      .map((member) => ({ ...member, departmentId, epoch: current.epoch }))
+      .map((member) => ({ ...member, departmentId: owner, epoch: current.epoch }))
   }
 
-  async function escrowRecipient(): Promise<string> {
+  async function escrowRecipient(owner?: string): Promise<string> {
     const row = await db.selectFrom('setting').select('value').where('key', '=', 'escrow').executeTakeFirst()
-    const recipient = (row?.value as { recipient?: string } | undefined)?.recipient
+    const known = row?.value as { recipient?: string; approver?: string } | undefined
+    const recipient = owner === APPROVERS ? known?.approver : known?.recipient
     if (recipient === undefined) throw new DomainError('not-found', 'there are no keys yet')
     return recipient
   }
 
-  async function mustBeEscrow(escrowIdentity: string): Promise<string> {
-    const recipient = await escrowRecipient()
+  async function mustBeEscrow(escrowIdentity: string, owner?: string): Promise<string> {
+    const recipient = await escrowRecipient(owner)
     const pair = await pairOf(escrowIdentity).catch(() => null)
     if (pair?.recipient !== recipient) {
       throw new DomainError('invalid-input', 'this is not the escrow key of this database')
     }
     return recipient
+  }
+
+  const makeFirst = (owners: readonly string[], escrow: string): Promise<MadeOwnerKey[]> =>
+    Promise.all(
+      owners.map(async (owner) => {
+        const { identity, recipient } = await createDepartmentKey()
+        const wrapped = await grantDepartmentKey({ department: owner, epoch: 1 }, identity, escrow)
+        return { owner, recipient, wrapped: Buffer.from(wrapped) }
+      }),
+    )
+
+  async function storeFirst(tx: Tx, made: readonly MadeOwnerKey[]): Promise<void> {
+    await tx
+      .insertInto('department_key')
+      .values(
+        made.map(({ owner, recipient }) => ({
+          department_id: owner,
+          epoch: 1,
+          recipient,
+          made_at: null,
+          made_by: null,
+          replace_since: null,
+        })),
+      )
+      .execute()
+    await tx
+      .insertInto('key_grant')
+      .values(
+        made.map(({ owner, wrapped }) => ({
+          id: random.uuid(),
+          department_id: owner,
+          epoch: 1,
+          member_id: null,
+          wrapped,
+          granted_by: null,
+        })),
+      )
+      .execute()
+  }
+
+  /** The roles' keys: the approvers' for the second escrow, the others' for the first. */
+  async function makeRoles(escrow: string): Promise<{ made: MadeOwnerKey[]; second: KeyPair }> {
+    const second = await createKeyPair()
+    const others = ROLE_OWNERS.filter((owner) => owner !== APPROVERS)
+    const made = await Promise.all([makeFirst(others, escrow), makeFirst([APPROVERS], second.recipient)])
+    return { made: made.flat(), second }
   }
 
   const grantsOf = (holder: string | null) =>
@@ -134,53 +207,45 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
     async init() {
       const { departments } = (await deps.plan.current()).plan
       const escrow = await createKeyPair()
-      const made = await Promise.all(
-        departments.map(async ({ id }) => {
-          const pair = await createDepartmentKey()
-          const wrapped = await grantDepartmentKey(
-            { department: id, epoch: 1 },
-            pair.identity,
-            escrow.recipient,
-          )
-          return { id, recipient: pair.recipient, wrapped: Buffer.from(wrapped) }
-        }),
+      const roles = await makeRoles(escrow.recipient)
+      const made = await makeFirst(
+        departments.map(({ id }) => id),
+        escrow.recipient,
       )
       await db.transaction().execute(async (tx) => {
+        const recipients = { recipient: escrow.recipient, approver: roles.second.recipient }
         const stored = await tx
           .insertInto('setting')
-          .values({ key: 'escrow', value: JSON.stringify({ recipient: escrow.recipient }) })
+          .values({ key: 'escrow', value: JSON.stringify(recipients) })
           .onConflict((conflict) => conflict.doNothing())
           .returning('key')
           .executeTakeFirst()
         if (!stored) throw new DomainError('case-transition', 'keys exist already; they are made once')
-        await tx
-          .insertInto('department_key')
-          .values(
-            made.map(({ id, recipient }) => ({
-              department_id: id,
-              epoch: 1,
-              recipient,
-              made_at: null,
-              made_by: null,
-              replace_since: null,
-            })),
-          )
-          .execute()
-        await tx
-          .insertInto('key_grant')
-          .values(
-            made.map(({ id, wrapped }) => ({
-              id: random.uuid(),
-              department_id: id,
-              epoch: 1,
-              member_id: null,
-              wrapped,
-              granted_by: null,
-            })),
-          )
-          .execute()
+        await storeFirst(tx, [...made, ...roles.made])
       })
-      return { escrowIdentity: escrow.identity, departments: made.length }
+      return {
+        escrowIdentity: escrow.identity,
+        approverEscrowIdentity: roles.second.identity,
+        departments: made.length,
+      }
+    },
+
+    async initRoles() {
+      const recipient = await escrowRecipient()
+      const { made, second } = await makeRoles(recipient)
+      await db.transaction().execute(async (tx) => {
+        await tx.selectFrom('setting').select('key').where('key', '=', 'escrow').forUpdate().execute()
+        if (await currentKey(tx, APPROVERS)) {
+          throw new DomainError('case-transition', 'keys exist already; they are made once')
+        }
+        await tx
+          .updateTable('setting')
+          .set({ value: JSON.stringify({ recipient, approver: second.recipient }) })
+          .where('key', '=', 'escrow')
+          .execute()
+        await storeFirst(tx, made)
+      })
+      return { approverEscrowIdentity: second.identity }
     },
 
     async grantFromEscrow(escrowIdentity, username, departmentId) {
@@ -192,7 +257,14 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
         .executeTakeFirst()
       if (!member) throw new DomainError('not-found', `no active member ${username}`)
       const department = departmentId ?? member.department_id
-      await mustBeEscrow(escrowIdentity)
+      await mustBeEscrow(escrowIdentity, department)
+      const role = roleOfOwner(department)
+      if (
+        role !== null &&
+        !(await membersFor(db, department)).some(({ memberId }) => memberId === member.id)
+      ) {
+        throw new DomainError('invalid-input', `${username} does not have the role ${role}`)
+      }
       const grants = await escrowGrants(department)
       if (grants.length === 0) throw new DomainError('not-found', `no key of ${department}`)
       for (const { epoch, wrapped } of grants) {
@@ -215,6 +287,17 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
 
     recipients: (tx) => currentRecipients(tx ?? db),
 
+    async twoRoles(purpose) {
+      const known = await currentRecipients(db)
+      const roleOf = (owner: string) => {
+        const key = known.get(owner)
+        return key && { owner, ...key }
+      }
+      const keeper = roleOf(keeperOf(purpose))
+      const approver = roleOf(APPROVERS)
+      return keeper && approver ? { keeper, approver } : null
+    },
+
     grantsFor: (memberId) => grantsOf(memberId).execute(),
 
     escrowRecipient,
@@ -222,8 +305,17 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
     escrowGrants,
 
     async checkEscrow(escrowIdentity) {
-      await mustBeEscrow(escrowIdentity)
-      const keys = await db.selectFrom('department_key').selectAll().orderBy('department_id').execute()
+      const second = await mustBeEscrow(escrowIdentity, APPROVERS).then(
+        () => true,
+        () => false,
+      )
+      if (!second) await mustBeEscrow(escrowIdentity)
+      const keys = await db
+        .selectFrom('department_key')
+        .selectAll()
+        .where('department_id', second ? '=' : '<>', APPROVERS)
+        .orderBy('department_id')
+        .execute()
       const grants = await grantsOf(null).execute()
       const bad: BadEscrowGrant[] = []
       for (const { department_id: departmentId, epoch, recipient } of keys) {
@@ -245,21 +337,18 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
       return { keys: keys.length, bad }
     },
 
-    waiting: (reader) =>
-      reader.roles.some((role) => READING_ROLES.includes(role))
-        ? waitingIn(reader.departmentId)
-        : Promise.resolve([]),
+    waiting: async (reader) => (await Promise.all(ownersOf(reader).map(waitingIn))).flat(),
 
-    async addGrants(session, memberId, grants) {
+    async addGrants(session, memberId, grants, owner) {
       await sessions.requireRecent(session)
-      const { departmentId } = session
+      const departmentId = owner ?? session.departmentId
       const held = new Set(
         (await grantsOf(session.memberId).where('key_grant.department_id', '=', departmentId).execute()).map(
           ({ epoch }) => epoch,
         ),
       )
       if (grants.length === 0 || !grants.every(({ epoch }) => held.has(epoch))) {
-        throw new DomainError('forbidden', '您自己还没有本单位的钥匙，不能授予别人。')
+        throw new DomainError('forbidden', '您自己还没有这把钥匙，不能授予别人。')
       }
       const target = (await waitingIn(departmentId)).find((member) => member.memberId === memberId)
       if (!target || !grants.some(({ epoch }) => epoch === target.epoch)) {
@@ -295,11 +384,21 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
         await recordAudit(tx, {
           at: deps.clock.now(),
           memberId: session.memberId,
-          role: session.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+          role: holdingRole(session.roles, departmentId),
           action: 'key.grant',
           object: target.username,
+          data: { key: departmentId },
         })
       })
     },
   }
+}
+
+/** Whose inner layer it is. */
+export const keeperOf = (purpose: TwoLayerPurpose): string =>
+  ownerOf(purpose === 'tip.identity' ? 'custodian' : 'finance')
+
+/** The role in which somebody holds an owner's key. */
+export function holdingRole(roles: readonly Role[], owner: string): Role | null {
+  return roleOfOwner(owner) ?? roles.find((role) => READING_ROLES.includes(role)) ?? null
 }
