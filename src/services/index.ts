@@ -4,6 +4,7 @@ import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
+import { createIdentity, type Identity } from './identity.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
@@ -50,6 +51,7 @@ export interface Services {
   readonly passkeys: Passkeys
   readonly account: Account
   readonly keys: Keys
+  readonly identity: Identity
   readonly rotations: Rotations
   readonly offline: Offline
   readonly readiness: Readiness
@@ -72,6 +74,7 @@ export function createServices(deps: Deps): Services {
   const cases = createCases(deps, keys)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
+  const identity = createIdentity(deps, sessions)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -83,7 +86,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards),
+    receipts: createReceipts(deps, cases, rewards, identity),
     cases,
     rewardRules,
     rewards,
@@ -94,10 +97,11 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
+    identity,
     rotations: createRotations(deps, keys, sessions),
     offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts, identity),
   }
 }

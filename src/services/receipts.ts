@@ -1,6 +1,7 @@
 import { loadCase, type CaseRow } from '../db/cases.ts'
 import { proofsOf } from '../db/proofs.ts'
 import { DomainError } from '../domain/errors.ts'
+import type { RequestNews } from '../domain/identity.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
@@ -9,6 +10,7 @@ import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { Cases } from './cases.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
+import type { Identity } from './identity.ts'
 import type { Deps } from './ports.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
@@ -24,6 +26,10 @@ export interface Followed extends ReporterCase {
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
   readonly reward: ReporterReward
+  /** The reporter gave a name. */
+  readonly named: boolean
+  /** Requests to learn it, and new receipt codes, oldest first. */
+  readonly requests: readonly RequestNews[]
 }
 
 export interface Receipts {
@@ -44,7 +50,7 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
+export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, identity: Identity): Receipts {
   const { db, clock, secrets } = deps
 
   async function openAuth(auth: string): Promise<string | null> {
@@ -86,6 +92,7 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         .selectFrom('tip')
         .innerJoin('case_file', 'case_file.id', 'tip.case_id')
         .selectAll('case_file')
+        .select('tip.named')
         .where('tip.id', '=', tipId)
         .executeTakeFirst()
       if (!own) return null
@@ -115,6 +122,8 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         holders,
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
+        named: own.named,
+        requests: own.named ? await identity.news(tipId) : [],
       }
     },
 
