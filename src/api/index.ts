@@ -11,6 +11,7 @@ import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
 import { createStaffKeysApi } from './staff-keys.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
+import { createStaffPayeesApi } from './staff-payees.ts'
 import { createStaffRequestsApi } from './staff-requests.ts'
 import { createTipsApi } from './tips.ts'
 
@@ -25,6 +26,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
   api.route('/staff/identity', createStaffRequestsApi(runtime))
+  api.route('/staff/rewards', createStaffPayeesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
   api.route('/staff', createStaffKeysApi(runtime))
 

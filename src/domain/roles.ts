@@ -60,6 +60,7 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/rewards/cases/[caseNo]/': ['officer'],
   '/staff/rewards/[id]/': ['officer', 'approver', 'auditor'],
   '/staff/rewards/desk/': ['finance'],
+  '/staff/rewards/transfers/': ['approver', 'finance'],
   '/staff/rewards/schedules/': ['admin', 'approver', 'finance', 'auditor'],
   '/staff/rewards/ledger/': ['admin', 'approver', 'finance', 'auditor'],
 }

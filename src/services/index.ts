@@ -86,7 +86,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards, identity),
+    receipts: createReceipts(deps, cases, rewards, identity, keys),
     cases,
     rewardRules,
     rewards,

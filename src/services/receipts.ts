@@ -4,13 +4,16 @@ import { DomainError } from '../domain/errors.ts'
 import type { RequestNews } from '../domain/identity.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
-import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
+import type { Payee } from '../domain/payee.ts'
+import { fromBase64Url, toBase64Url, utf8 } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
 import type { Cases } from './cases.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Identity } from './identity.ts'
+import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
@@ -42,7 +45,7 @@ export interface Receipts {
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
   /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
-  claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
+  claim(cookie: string | null, seed: string, again: boolean, payee?: Payee | null): Promise<Claimed>
 }
 
 const PURPOSE = 'receipt.session'
@@ -50,7 +53,13 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, identity: Identity): Receipts {
+export function createReceipts(
+  deps: Deps,
+  cases: Cases,
+  rewards: Rewards,
+  identity: Identity,
+  keys: Pick<Keys, 'twoRoles'>,
+): Receipts {
   const { db, clock, secrets } = deps
 
   async function openAuth(auth: string): Promise<string | null> {
@@ -73,6 +82,15 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, ident
     } catch {
       return null
     }
+  }
+
+  /** Sealed in memory, so that it takes finance and approver to open. */
+  async function sealPayee(tip: string, payee: Payee): Promise<TwoLayerPart> {
+    const roles = await keys.twoRoles('tip.payee')
+    if (!roles) {
+      throw new DomainError('reward-transition', '转账的密钥还没有准备好，请不填收款信息，到财务窗口领取。')
+    }
+    return sealTwoLayer({ purpose: 'tip.payee', tip }, utf8(JSON.stringify(payee)), roles)
   }
 
   return {
@@ -132,10 +150,10 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, ident
       if (tipId !== null) await cases.dispute(tipId)
     },
 
-    async claim(cookie, seed, again) {
+    async claim(cookie, seed, again, payee = null) {
       const tipId = await tipOf(cookie)
       if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
-      return rewards.claim(tipId, seed, again)
+      return rewards.claim(tipId, seed, again, payee && (await sealPayee(tipId, payee)))
     },
   }
 }

@@ -8,6 +8,12 @@ import type { Outcome, Role } from '../../src/domain/case.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../../src/domain/day.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import type { Findings, RewardTerms } from '../../src/domain/reward.ts'
+import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
+import { fromUtf8 } from '../../src/sealing/bytes.ts'
+import { openGrant } from '../../src/sealing/department-keys.ts'
+import { openPart } from '../../src/sealing/envelope.ts'
+import { openInner, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
+import type { EscrowIdentities } from '../../src/services/keys.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import type { Reader } from '../../src/services/case-access.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
@@ -56,6 +62,7 @@ const servicesOn = (db: Db): Services => {
   })
 }
 
+let escrows: EscrowIdentities
 beforeAll(async () => {
   database = await openTestDatabase()
 })
@@ -68,7 +75,7 @@ beforeEach(async () => {
   const secret = random(32)
   secrets = { lookup: secret, form: secret, salt: secret, cookie: secret }
   services = servicesOn(database.db)
-  await services.keys.init()
+  escrows = await services.keys.init()
 })
 
 async function aMember(departmentId: string, ...roles: Role[]): Promise<Reader> {
@@ -1065,5 +1072,107 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
       available: EXAMPLE_TERMS.yearBudgetFen - 5 * AMOUNT,
       committed: 5 * AMOUNT,
     })
+  })
+})
+
+describe('a reward paid to an account', () => {
+  const PAYEE = { name: '张三丰', bank: '示例银行', account: '12345678' }
+
+  /** The first generation of a role's key, as the escrow that is meant for it opens it. */
+  async function roleKey(role: KeyRole): Promise<RoleIdentity> {
+    const owner = ownerOf(role)
+    const [grant] = await services.keys.escrowGrants(owner)
+    const escrow = role === 'approver' ? escrows.approverEscrowIdentity : escrows.escrowIdentity
+    const identity = await openGrant(
+      { department: owner, epoch: 1 },
+      grant?.wrapped ?? new Uint8Array(),
+      escrow,
+    )
+    return { owner, epoch: 1, identity }
+  }
+
+  async function claimed(crew: Crew) {
+    const tip = await anApproved(crew)
+    const cookie = await services.receipts.open(tip.receiptCode)
+    const { code } = await services.receipts.claim(cookie, uuid(), false, PAYEE)
+    return { ...tip, code }
+  }
+
+  async function release(crew: Crew, rewardId: string): Promise<void> {
+    const { tip, wrapped } = await services.rewards.payee(crew.approver, rewardId)
+    const inner = await stripOuter(
+      { purpose: 'tip.payee', tip },
+      await roleKey('approver'),
+      wrapped?.bytes ?? new Uint8Array(),
+    )
+    await services.rewards.releasePayee(crew.approver, rewardId, inner)
+  }
+
+  const left = async (): Promise<number> =>
+    (
+      await database.db
+        .selectFrom('two_layer_part')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+    ).count
+  const refused = (code: string) => expect.objectContaining({ code }) as unknown
+
+  it('opens for finance after an approver let it go, and is destroyed when it was paid', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId } = await claimed(crew)
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await expect(services.rewards.transfer(crew.finance, rewardId, '转字001号')).rejects.toEqual(
+      refused('not-found'),
+    )
+    expect(await services.rewards.transfers(crew.finance)).toEqual([])
+    expect(await services.rewards.transfers(crew.approver)).toMatchObject([{ id: rewardId, released: false }])
+
+    await release(crew, rewardId)
+    expect(await services.rewards.transfers(crew.approver)).toEqual([])
+    await expect(release(crew, rewardId)).rejects.toEqual(refused('not-found'))
+    const { tip, inner, sealed, recipient } = await services.rewards.payee(crew.finance, rewardId)
+    const address = { purpose: 'tip.payee', tip } as const
+    const finance = await roleKey('finance')
+    const { identity } = await openInner(address, finance, inner?.bytes ?? new Uint8Array(), recipient)
+    const opened = await openPart({ ...address, part: 0, identity, sealed: sealed ?? new Uint8Array() })
+    expect(JSON.parse(fromUtf8(opened))).toEqual(PAYEE)
+
+    for (const other of [crew.officer, crew.auditor, crew.admin, await aMember(HOLDER, 'custodian')]) {
+      await expect(services.rewards.payee(other, rewardId)).rejects.toEqual(refused('not-found'))
+    }
+    await services.rewards.transfer(crew.finance, rewardId, '转字001号')
+    expect(await statusOf(rewardId)).toBe('paid')
+    expect(await left()).toBe(0)
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await balances()
+  })
+
+  it('is paid once when many press at once, and not at the desk besides', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId, code } = await claimed(crew)
+    await release(crew, rewardId)
+    const tries = await Promise.allSettled([
+      ...Array.from({ length: 4 }, (_, index) =>
+        services.rewards.transfer(crew.finance, rewardId, `转字01${String(index)}号`),
+      ),
+      pay(crew, code, '现字001号'),
+    ])
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await left()).toBe(0)
+    await balances()
+  })
+
+  it('forgets where to when it was collected at the desk, and needs a new release for a new account', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId, receiptCode } = await claimed(crew)
+    await release(crew, rewardId)
+    const cookie = await services.receipts.open(receiptCode)
+    const { code } = await services.receipts.claim(cookie, uuid(), true, { ...PAYEE, account: '87654321' })
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await pay(crew, code, '现字001号')
+    expect(await left()).toBe(0)
   })
 })

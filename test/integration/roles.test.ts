@@ -231,6 +231,16 @@ const TABLE: Readonly<Record<string, Row>> = {
     body: () => ({}),
     expected: { nobody: 401, others: 404 },
   },
+  // No reward has that id. What each may do with one: rewards.test.ts.
+  'GET /staff/rewards/:id/payee': {
+    path: () => `/staff/rewards/${randomUUID()}/payee`,
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/rewards/:id/payee/release': {
+    path: () => `/staff/rewards/${randomUUID()}/payee/release`,
+    body: () => ({ inner: AGE }),
+    expected: { nobody: 401, others: 404 },
+  },
   // Last, since it ends the session.
   'POST /staff/sign-out': { expected: { others: 200 } },
 }
