@@ -1,16 +1,18 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { readConfig } from '../config.ts'
+import { fingerprintOf } from '../sealing/recipient-list.ts'
 import { runCommand, UsageError, type Given } from './command.ts'
 import { StartError } from './failure.ts'
 import { withRuntime } from './with-runtime.ts'
 
 const HELP = `
 Usage: npm run keys -- init [--out FILE]
-       npm run keys -- roles [--out FILE]
+       npm run keys -- roles --escrow FILE [--out FILE]
        npm run keys -- grant --escrow FILE --member USER [--department ID]
        npm run keys -- rotate --escrow FILE --department ID
        npm run keys -- check --escrow FILE
+       npm run keys -- sign --escrow FILE [--anew] [--approver-escrow FILE]
        npm run keys -- export --case NUMBER --out FOLDER
 
 init    Makes the server's own secrets, one key for every department's queue and for the roles that keep, approve and
@@ -23,11 +25,15 @@ grant   Gives a member a department's key with the escrow key, for when no colle
 rotate  Makes a department's next key and moves the open tips to it, for when somebody left and nobody who stays holds
         the present one. Otherwise a colleague does it in the console, where the server never sees the secret.
 check   Tells whether the escrow key still opens every department's key. Do it once a year, and after keys changed.
+sign    Signs the keys that there are, for a database from before keys were signed, and makes this machine believe the
+        list. --anew: also when the database holds fewer keys than this machine has seen, or other ones, after you
+        restored a backup; compare the fingerprints that are printed with those the departments see.
 export  Writes a case's sealed files, the keys that lead to them and a script into FOLDER. Nothing is opened here:
         on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
 
   --out PATH        where to write
-  --escrow FILE     file that holds the escrow key
+  --escrow FILE     file that holds the escrow key (of role-approver: the approvers' one)
+  --approver-escrow FILE   file that holds the approvers' escrow key
   --member USER     user name of the member who gets the key
   --department ID   the department whose key it is, or role-custodian, role-approver, role-finance; default for grant:
                     the member's own department
@@ -98,9 +104,10 @@ async function init(given: Given): Promise<void> {
 const secondFile = (out: string): string => `${out}.approver`
 
 async function initRoles(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
   const out = given.text('out')
   const { made, files } = await intoFiles(out === null ? [] : [out], () =>
-    withRuntime(({ services }) => services.keys.initRoles()),
+    withRuntime(({ services }) => services.keys.initRoles(escrow)),
   )
   console.log('Made keys for the roles.')
   files[0]?.write(`${made.approverEscrowIdentity}\n`)
@@ -111,14 +118,14 @@ async function initRoles(given: Given): Promise<void> {
     )
 }
 
-function readEscrow(given: Given): string {
-  const path = given.required('escrow')
+function readEscrow(given: Given, option = 'escrow'): string {
+  const path = given.required(option)
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new StartError(
-      `--escrow: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'failed'})`,
+      `--${option}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'failed'})`,
     )
   }
   const escrow = text
@@ -126,7 +133,7 @@ function readEscrow(given: Given): string {
     .map((line) => line.trim())
     .find((line) => line.startsWith('AGE-SECRET-KEY-'))
   if (!escrow)
-    throw new StartError(`--escrow: ${path} holds no escrow key (a line that begins with AGE-SECRET-KEY-)`)
+    throw new StartError(`--${option}: ${path} holds no escrow key (a line that begins with AGE-SECRET-KEY-)`)
   return escrow
 }
 
@@ -161,6 +168,23 @@ async function checkEscrow(given: Given): Promise<void> {
   throw new StartError(`${bad.length} of ${keys} keys are not what they should be; change those keys.`)
 }
 
+async function sign(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const approverEscrowIdentity =
+    given.text('approver-escrow') === null ? undefined : readEscrow(given, 'approver-escrow')
+  const { root, signed, entries } = await withRuntime(({ services }) =>
+    services.keys.sign(escrow, { anew: given.flag('anew'), approverEscrowIdentity }),
+  )
+  for (const { owner, epoch, recipient } of signed) {
+    console.log(`${owner}, key ${epoch}: ${fingerprintOf(recipient)}`)
+  }
+  console.log(
+    signed.length === 0
+      ? `The list of ${entries} entries holds; nothing was signed. Root: ${fingerprintOf(root)}`
+      : `Signed ${signed.length} keys. Root: ${fingerprintOf(root)}`,
+  )
+}
+
 const WHY = {
   missing: 'was never wrapped to the escrow',
   'does-not-open': 'does not open with the escrow key',
@@ -188,6 +212,7 @@ const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   grant,
   rotate,
   check: checkEscrow,
+  sign,
   export: exportCase,
 }
 
@@ -197,9 +222,11 @@ await runCommand({
   options: {
     out: { type: 'string' },
     escrow: { type: 'string' },
+    'approver-escrow': { type: 'string' },
     member: { type: 'string' },
     department: { type: 'string' },
     case: { type: 'string' },
+    anew: { type: 'boolean' },
   },
   run: async (given) => {
     const verb = VERBS[given.positionals[0] ?? '']

@@ -1,15 +1,24 @@
 import type { Role } from '../domain/case.ts'
+import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
-import { currentKey, currentRecipients, holdersOf, membersFor, type DepartmentRecipient } from '../db/keys.ts'
+import { currentKey, holdersOf, membersFor, type DepartmentRecipient } from '../db/keys.ts'
 import { ownerOf, ownersOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
 import type { Tx } from '../db/connect.ts'
 import { createKeyPair, pairOf, type KeyPair } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
+import { verifierOf } from '../sealing/recipient-list.ts'
 import type { TwoLayerPurpose, TwoRoles } from '../sealing/two-layer.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
 import type { Deps } from './ports.ts'
+import {
+  APPROVER_ESCROW_OWNER,
+  ESCROW_OWNER,
+  RecipientsRefusedError,
+  type NewRecipient,
+  type Recipients,
+} from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
 
@@ -27,6 +36,16 @@ export interface BadEscrowGrant {
   readonly departmentId: string
   readonly epoch: number
   readonly why: 'missing' | 'does-not-open' | 'another-key'
+}
+
+/** What {@link Keys.sign} found and did. */
+export interface SignedKeys {
+  /** Public half of what signs: the root of the list. */
+  readonly root: string
+  /** Keys that were signed by this call, for the operator to compare. */
+  readonly signed: readonly { readonly owner: string; readonly epoch: number; readonly recipient: string }[]
+  /** All entries of the list. */
+  readonly entries: number
 }
 
 /** A colleague who cannot open anything yet. */
@@ -50,6 +69,7 @@ export interface EscrowIdentities {
 interface MadeOwnerKey {
   readonly owner: string
   readonly recipient: string
+  readonly identity: string
   readonly wrapped: Buffer
 }
 
@@ -63,13 +83,16 @@ export interface Keys {
    * Makes the keys of the roles where there are only those of the departments, from before roles had any. Answers the
    * second escrow's secret. @throws {DomainError} `not-found` before {@link init}, `case-transition` when they exist
    */
-  initRoles(): Promise<Pick<EscrowIdentities, 'approverEscrowIdentity'>>
+  initRoles(escrowIdentity: string): Promise<Pick<EscrowIdentities, 'approverEscrowIdentity'>>
   /**
    * Recovers with the escrow secret: grants a member the key of the own department, or of another one.
    * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's
    */
   grantFromEscrow(escrowIdentity: string, username: string, departmentId?: string): Promise<void>
-  /** To whom tips are sealed. */
+  /**
+   * To whom tips are sealed: each department's newest key, as the signed list has it.
+   * @throws {DomainError} `recipients-refused`
+   */
   recipients(tx?: Tx): Promise<ReadonlyMap<string, DepartmentRecipient>>
   /** The two roles that keep an identity or a payee; null until they have keys. */
   twoRoles(purpose: TwoLayerPurpose): Promise<TwoRoles | null>
@@ -86,6 +109,20 @@ export interface Keys {
     grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
     owner?: string,
   ): Promise<void>
+  /**
+   * Signs the keys that there are with the escrow's secret and lets this machine believe them: for a database from
+   * before there was a list, and for a machine that does not know the root. Of every key the escrow's copy is opened
+   * and compared.
+   * The approvers' keys open with their own escrow alone: it is needed besides when a list is begun.
+   * @param anew also when the database holds less than this machine has seen (a restored backup), or something else:
+   *   then a new list takes the place of what is there
+   * @throws {DomainError} `invalid-input` for a secret that is not the escrow's, or a key that is not what the escrow
+   *   holds; `recipients-refused` for a list that needs `anew`
+   */
+  sign(
+    escrowIdentity: string,
+    options: { readonly anew: boolean; readonly approverEscrowIdentity?: string | undefined },
+  ): Promise<SignedKeys>
   /**
    * To whom a key is wrapped besides its holders: a department's unless told.
    * @throws {DomainError} `not-found` before {@link init}
@@ -106,7 +143,24 @@ export interface Keys {
 const APPROVERS = ownerOf('approver')
 const MAX_WRAP_BYTES = 4096
 
-export function createKeys(deps: Deps, sessions: Sessions): Keys {
+const firstEntry = ({ owner, recipient, identity }: MadeOwnerKey, day: Day): NewRecipient => ({
+  owner,
+  epoch: 1,
+  recipient,
+  verifier: verifierOf(identity),
+  day,
+})
+
+/** The escrows stand in the list too: a swapped one would be given every later key. */
+const escrowEntry = (owner: string, { identity, recipient }: KeyPair, day: Day): NewRecipient => ({
+  owner,
+  epoch: 1,
+  recipient,
+  verifier: verifierOf(identity),
+  day,
+})
+
+export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipients): Keys {
   const { db, random } = deps
 
   async function waitingIn(owner: string): Promise<WaitingMember[]> {
@@ -120,11 +174,9 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
   }
 
   async function escrowRecipient(owner?: string): Promise<string> {
-    const row = await db.selectFrom('setting').select('value').where('key', '=', 'escrow').executeTakeFirst()
-    const known = row?.value as { recipient?: string; approver?: string } | undefined
-    const recipient = owner === APPROVERS ? known?.approver : known?.recipient
-    if (recipient === undefined) throw new DomainError('not-found', 'there are no keys yet')
-    return recipient
+    const signed = (await recipients.owners()).get(owner === APPROVERS ? APPROVER_ESCROW_OWNER : ESCROW_OWNER)
+    if (!signed) throw new DomainError('not-found', 'there are no keys yet')
+    return signed.recipient
   }
 
   async function mustBeEscrow(escrowIdentity: string, owner?: string): Promise<string> {
@@ -141,7 +193,7 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
       owners.map(async (owner) => {
         const { identity, recipient } = await createDepartmentKey()
         const wrapped = await grantDepartmentKey({ department: owner, epoch: 1 }, identity, escrow)
-        return { owner, recipient, wrapped: Buffer.from(wrapped) }
+        return { owner, recipient, identity, wrapped: Buffer.from(wrapped) }
       }),
     )
 
@@ -213,16 +265,29 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
         escrow.recipient,
       )
       await db.transaction().execute(async (tx) => {
-        const recipients = { recipient: escrow.recipient, approver: roles.second.recipient }
+        const value = { recipient: escrow.recipient, approver: roles.second.recipient }
         const stored = await tx
           .insertInto('setting')
-          .values({ key: 'escrow', value: JSON.stringify(recipients) })
+          .values({ key: 'escrow', value: JSON.stringify(value) })
           .onConflict((conflict) => conflict.doNothing())
           .returning('key')
           .executeTakeFirst()
         if (!stored) throw new DomainError('case-transition', 'keys exist already; they are made once')
+        await deps.versions.bump(tx, 'keys')
         await storeFirst(tx, [...made, ...roles.made])
+        const day = dayOf(deps.clock.now())
+        await recipients.begin(
+          tx,
+          verifierOf(escrow.identity),
+          [
+            escrowEntry(ESCROW_OWNER, escrow, day),
+            escrowEntry(APPROVER_ESCROW_OWNER, roles.second, day),
+            ...[...made, ...roles.made].map((key) => firstEntry(key, day)),
+          ],
+          escrow.identity,
+        )
       })
+      deps.versions.expire()
       return {
         escrowIdentity: escrow.identity,
         approverEscrowIdentity: roles.second.identity,
@@ -230,11 +295,11 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
       }
     },
 
-    async initRoles() {
-      const recipient = await escrowRecipient()
+    async initRoles(escrowIdentity) {
+      const recipient = await mustBeEscrow(escrowIdentity)
       const { made, second } = await makeRoles(recipient)
       await db.transaction().execute(async (tx) => {
-        await tx.selectFrom('setting').select('key').where('key', '=', 'escrow').forUpdate().execute()
+        await deps.versions.bump(tx, 'keys')
         if (await currentKey(tx, APPROVERS)) {
           throw new DomainError('case-transition', 'keys exist already; they are made once')
         }
@@ -243,9 +308,89 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
           .set({ value: JSON.stringify({ recipient, approver: second.recipient }) })
           .where('key', '=', 'escrow')
           .execute()
+        const day = dayOf(deps.clock.now())
+        const entries = [
+          escrowEntry(APPROVER_ESCROW_OWNER, second, day),
+          ...made.map((key) => firstEntry(key, day)),
+        ]
+        await recipients.appendAsRoot(tx, entries, escrowIdentity)
         await storeFirst(tx, made)
       })
+      deps.versions.expire()
       return { approverEscrowIdentity: second.identity }
+    },
+
+    async sign(escrowIdentity, { anew, approverEscrowIdentity }) {
+      const escrow = await pairOf(escrowIdentity).catch(() => null)
+      const row = await db
+        .selectFrom('setting')
+        .select('value')
+        .where('key', '=', 'escrow')
+        .executeTakeFirst()
+      if (!row) throw new DomainError('not-found', 'there are no keys yet; run: npm run keys -- init')
+      if (!escrow || escrow.recipient !== (row.value as { recipient?: string }).recipient) {
+        throw new DomainError('invalid-input', 'this is not the escrow key of this database')
+      }
+      const root = verifierOf(escrowIdentity)
+      const found = await recipients.adopt(root, { older: anew }).catch((error: unknown) => {
+        if (anew && error instanceof RecipientsRefusedError) return 0
+        throw error
+      })
+      if (found > 0) return { root, signed: [], entries: found }
+
+      const known = (row.value as { approver?: string }).approver
+      const second = approverEscrowIdentity === undefined ? null : await pairOf(approverEscrowIdentity)
+      if (known !== undefined && second?.recipient !== known) {
+        throw new DomainError(
+          'invalid-input',
+          'the approvers’ escrow key is needed too: --approver-escrow FILE; nothing was signed',
+        )
+      }
+      const rows = await db
+        .selectFrom('department_key')
+        .selectAll()
+        .orderBy('department_id')
+        .orderBy('epoch')
+        .execute()
+      const grants = await grantsOf(null).execute()
+      const today = dayOf(deps.clock.now())
+      const signed: NewRecipient[] = []
+      for (const { department_id: owner, epoch, recipient, made_at: madeAt } of rows) {
+        const grant = grants.find((one) => one.departmentId === owner && one.epoch === epoch)
+        const identity =
+          grant &&
+          (await openGrant(
+            { department: owner, epoch },
+            grant.wrapped,
+            owner === APPROVERS ? (second?.identity ?? '') : escrowIdentity,
+          ).catch(() => undefined))
+        if (identity === undefined || (await pairOf(identity)).recipient !== recipient) {
+          throw new DomainError(
+            'invalid-input',
+            `${owner}, key ${String(epoch)}: is not what the escrow holds; nothing was signed`,
+          )
+        }
+        const day = madeAt === null ? today : dayOf(madeAt)
+        signed.push({ owner, epoch, recipient, verifier: verifierOf(identity), day })
+      }
+      const escrows = [
+        escrowEntry(ESCROW_OWNER, escrow, today),
+        ...(second && known !== undefined ? [escrowEntry(APPROVER_ESCROW_OWNER, second, today)] : []),
+      ]
+      await db.transaction().execute(async (tx) => {
+        await deps.versions.bump(tx, 'keys')
+        await recipients.begin(tx, root, [...escrows, ...signed], escrowIdentity)
+        await recordAudit(tx, {
+          at: deps.clock.now(),
+          memberId: null,
+          role: 'admin',
+          action: 'key.sign',
+          object: root,
+          data: { keys: signed.length },
+        })
+      })
+      deps.versions.expire()
+      return { root, signed, entries: signed.length + escrows.length }
     },
 
     async grantFromEscrow(escrowIdentity, username, departmentId) {
@@ -285,10 +430,10 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
       }
     },
 
-    recipients: (tx) => currentRecipients(tx ?? db),
+    recipients: (tx) => recipients.departments(tx),
 
     async twoRoles(purpose) {
-      const known = await currentRecipients(db)
+      const known = await recipients.departments()
       const roleOf = (owner: string) => {
         const key = known.get(owner)
         return key && { owner, ...key }

@@ -10,7 +10,7 @@ import { fromUtf8, utf8 } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart, sealPart } from '../../src/sealing/envelope.ts'
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
-import { makeEpoch, rewrap } from '../../src/sealing/rotation.ts'
+import { makeEpoch, rewrap, vouch } from '../../src/sealing/rotation.ts'
 import { openInner, openPassed, passOn, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
@@ -522,7 +522,7 @@ describe('the key of a role', () => {
     await app.services.staff.remove(leaver.session.username)
     const { rotations } = app.services
     expect((await rotations.stateFor(people.approver.session, approvers))?.replaceSince).not.toBeNull()
-    const { epoch, holders, escrow } = await rotations.plan(people.approver.session, approvers)
+    const { epoch, holders, escrow, place } = await rotations.plan(people.approver.session, approvers)
     const made = await makeEpoch(
       { department: approvers, epoch },
       holders.map(({ recipient }) => recipient),
@@ -537,6 +537,12 @@ describe('the key of a role', () => {
         wrapped: made.grants[index] ?? new Uint8Array(),
       })),
       escrow: made.escrow,
+      voucher: vouch(
+        { department: approvers, epoch },
+        made,
+        (await roleKey(people.approver, 'approver', epoch - 1)).identity,
+        place,
+      ),
     })
     const older = await roleKeys(people.approver, 'approver')
     for (;;) {
