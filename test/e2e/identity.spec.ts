@@ -60,7 +60,7 @@ async function fileNamed(browser: Browser): Promise<{ caseNo: string; code: stri
   return {
     page,
     caseNo: /ZY-\d{4}-\w{5}/.exec(await page.locator('main').innerText())?.[0] ?? '',
-    code: /(?:[0-9A-Z]{4}-){5}[0-9A-Z]{4}/.exec(await page.locator('main').innerText())?.[0] ?? '',
+    code: (await page.locator('.receipt-code span').allInnerTexts()).join('-'),
   }
 }
 
@@ -81,7 +81,7 @@ test(
     await officer.getByText('申请查看身份，或补办查询码').click()
     await officer.getByRole('button', { name: '申请', exact: true }).click()
     await expect(officer.getByText('请写明为什么需要。')).toBeVisible()
-    await officer.getByLabel('理由').selectOption({ label: '核实情况，要当面或者打电话问举报人' })
+    await officer.getByLabel('申请的理由').selectOption({ label: '核实情况，要当面或者打电话问举报人' })
     await officer.getByLabel(/写明为什么需要/).fill('问清是哪几天')
     await officer.getByRole('button', { name: '申请', exact: true }).click()
     await expect(officer.getByText('等审批人', { exact: true })).toBeVisible()

@@ -136,7 +136,9 @@ async function reissue(form: HTMLFormElement): Promise<void> {
   shown.textContent = formatReceiptCode(code)
   box.hidden = false
   document.querySelector('[data-person]')?.remove()
-  document.querySelector('[data-steps]')?.remove()
+  for (const step of document.querySelectorAll('[data-steps]')) step.remove()
+  const state = document.querySelector<HTMLElement>('[data-now]')
+  if (state) state.textContent = state.dataset['done'] ?? ''
   box.focus()
 }
 
