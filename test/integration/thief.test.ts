@@ -40,6 +40,8 @@ vi.mock('../../src/sealing/aes.ts', async (original) => {
 const DESCRIPTION = '金丝雀描述乙：凌晨两点半烧轮胎 canary-words'
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
+const NAME = '金丝雀实名人 canary-name'
+const CONTACT = 'canary-contact@example.invalid'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
 
@@ -73,6 +75,8 @@ afterAll(() => {
 
 /** What is told in confidence. */
 const told = () => ({
+  name: NAME,
+  contact: CONTACT,
   description: DESCRIPTION,
   place: PLACE,
   phone: PHONE,
@@ -130,7 +134,13 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       secrets[`${name} code as shown`] = code
     }
     try {
-      const plain = plainTip({ description: DESCRIPTION, place: PLACE, callback: PHONE })
+      const plain = plainTip({
+        description: DESCRIPTION,
+        place: PLACE,
+        callback: PHONE,
+        name: NAME,
+        contact: CONTACT,
+      })
       for (const body of [tipForm(plain, [photo]), JSON.stringify({ plain })]) {
         const key = randomUUID()
         const reply = await fetch(`${server.url}/api/v1/tips`, {
@@ -149,7 +159,8 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       }
 
       const walk = startWalk(server.url)
-      await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE }, [photo])
+      const named = { name: NAME, contact: CONTACT }
+      await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE, named }, [photo])
       const check = await walk.get('/report/check/')
       expect(check.html).toContain(DESCRIPTION)
       const code = receiptCodeOf(check.html)
@@ -226,6 +237,7 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
             accused: null,
           },
           narrative: { description: DESCRIPTION, place: PLACE, callback: PHONE, checklist: [] },
+          named: { name: NAME, contact: CONTACT },
           photos: [sealed],
           receiptCode,
           idempotencyKey: randomUUID(),
@@ -246,6 +258,9 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     }
     // In the dump as well as in the files, each by itself.
     expect(found.some((line) => line.startsWith('description: ') && line.includes('table tip_part'))).toBe(
+      true,
+    )
+    expect(found.some((line) => line.startsWith('name: ') && line.includes('table two_layer_part'))).toBe(
       true,
     )
     expect(found.some((line) => line.startsWith('EXIF text: ') && line.includes('blobs'))).toBe(true)
