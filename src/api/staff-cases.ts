@@ -118,7 +118,7 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
     if (!picture) throw photoRejected('empty')
     const review = photoReviewOf(form.fields.get('review')?.[0] ?? '')
     if (!review) throw notReviewed()
-    const caption = cleanText(form.fields.get('caption')?.[0] ?? '') || '现场检查照片'
+    const caption = cleanText(form.fields.get('caption')?.[0] ?? '') || '现场照片'
     const id = await services.cases.addProof(staff, caseNo, {
       kind: 'photo',
       caption: caption.slice(0, 100),

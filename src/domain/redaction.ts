@@ -32,7 +32,7 @@ export interface Cover {
  */
 export const GRAIN = 16
 /** Squares along the longer side of a pixelated part at most: few enough that no plate or face can be read back. */
-const SQUARES = 6
+const SQUARES = 4
 
 /** The cover inside the picture, grown to whole squares of {@link GRAIN}; never smaller than one. */
 export function onGrain(cover: Cover, width: number, height: number): Cover {

@@ -4,7 +4,7 @@ import { expect, test, type Browser, type Page } from '@playwright/test'
 import { mayVisit } from '../../src/domain/roles.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { serverUrl } from '../support/e2e.ts'
-import { jpegWithExif } from '../support/images.ts'
+import { jpegWithExif, truncatedJpeg } from '../support/images.ts'
 
 // Several people, each with a key to derive.
 test.setTimeout(120_000)
@@ -156,6 +156,13 @@ test('a statement that repeats the reporter is held back, and a slower colleague
   await expect(page.locator('.case-head')).toContainText('办理中')
 
   await page.getByText('增加佐证').click()
+  await page.getByLabel(/检查照片/).setInputFiles({
+    name: 'photo.jpg',
+    mimeType: 'image/jpeg',
+    buffer: Buffer.from(await truncatedJpeg()).subarray(0, 400),
+  })
+  await page.getByRole('button', { name: '遮挡并上传' }).press('Enter')
+  await expect(saved(page)).toContainText('已损坏')
   await page.getByLabel(/检查照片/).setInputFiles({
     name: 'photo.jpg',
     mimeType: 'image/jpeg',

@@ -52,7 +52,7 @@ describe('a cover', () => {
     expect(movedBy(middle, -900, 900, 640, 480)).toEqual({ ...middle, x: 0, y: 448 })
   })
 
-  it('is pixelated in six squares at most along its longer side, and moved in steps of whole squares', () => {
+  it('is pixelated in four squares at most along its longer side, and moved in steps of whole squares', () => {
     for (const [width, height] of [
       [16, 16],
       [640, 16],
@@ -60,7 +60,7 @@ describe('a cover', () => {
     ] as const) {
       const square = squareOf({ kind: 'pixels', x: 0, y: 0, width, height })
       expect(square % GRAIN).toBe(0)
-      expect(Math.ceil(Math.max(width, height) / square)).toBeLessThanOrEqual(6)
+      expect(Math.ceil(Math.max(width, height) / square)).toBeLessThanOrEqual(4)
       expect(stepFor(width, height) % GRAIN).toBe(0)
     }
   })
