@@ -221,6 +221,7 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
     kind: 'photo',
     caption: '检查现场（演示绘图）',
     blobKey: await services.photos.proof(await drawing(story.found ?? story.scene)),
+    review: 'checked',
   })
   await act(officer, {
     action: 'conclude',
