@@ -23,9 +23,11 @@ import { createSessions, type Sessions } from './sessions.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
 import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
+import { createTipWraps } from './tip-wraps.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
 import type { DataVersions } from './versions.ts'
+import { createWrapLocks } from './wrap-locks.ts'
 
 /** Every verb of the program. Pages and the API get this and nothing below it. */
 export interface Services {
@@ -63,13 +65,15 @@ export function createServices(deps: Deps): Services {
   const slowDowns = createSlowDowns(deps)
   const factors = createFactors(deps, sessions, passkeys, slowDowns)
   const keys = createKeys(deps, sessions)
-  const readiness = createReadiness(deps, keys)
-  const tips = createTips(deps, keys)
+  const locks = createWrapLocks(deps)
+  const tipWraps = createTipWraps(deps.db, locks)
+  const readiness = createReadiness(deps, keys, locks)
+  const tips = createTips(deps, keys, locks, tipWraps)
   const photos = createPhotos(deps)
   const gate = createGate(deps)
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
-  const cases = createCases(deps, keys)
+  const cases = createCases(deps, keys, tipWraps)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
   return {
@@ -94,8 +98,8 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
-    rotations: createRotations(deps, keys, sessions),
-    offline: createOffline(deps, keys),
+    rotations: createRotations(deps, keys, sessions, tipWraps),
+    offline: createOffline(deps, keys, tipWraps),
     readiness,
     notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, rewards, drafts),

@@ -5,6 +5,7 @@ import type { FileStore } from './file-store.ts'
 import type { Jobs } from './jobs.ts'
 import type { Mailer } from './mailer.ts'
 import type { PlanStore } from './plan-store.ts'
+import type { ShredKeys } from './shred-keys.ts'
 import type { DataVersions } from './versions.ts'
 
 /** The time, passed in so that rules can be tested at any moment. */
@@ -83,6 +84,7 @@ export interface Deps {
   readonly clock: Clock
   readonly random: Random
   readonly files: FileStore
+  readonly shredKeys: ShredKeys
   readonly photos: PhotoDecoder
   readonly secrets: ServerSecrets
   readonly gate: ProofOfWork

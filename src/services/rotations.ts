@@ -1,16 +1,14 @@
 import type { Tx } from '../db/connect.ts'
 import {
-  countOldWraps,
   currentKey,
   currentKeys,
   holdersOf,
   lockCurrentKey,
   membersIn,
-  replaceWrap,
-  someOldWraps,
   type Holder,
   type OldWrap,
 } from '../db/keys.ts'
+import { countOldWraps } from '../db/wraps.ts'
 import { DomainError } from '../domain/errors.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { openGrant } from '../sealing/department-keys.ts'
@@ -22,6 +20,7 @@ import { READING_ROLES, type Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
+import type { TipWraps } from './tip-wraps.ts'
 
 /** How things stand with the key of the reader's department. */
 export interface KeyState {
@@ -102,7 +101,12 @@ export interface Rotations {
 const BATCH = 40
 const MAX_WRAP_BYTES = 4096
 
-export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rotations {
+export function createRotations(
+  deps: Deps,
+  keys: Keys,
+  sessions: Sessions,
+  tipWraps: TipWraps,
+): Rotations {
   const { db, clock, random } = deps
 
   const invalid = (): DomainError => new DomainError('invalid-input', '新的钥匙格式不对，请刷新页面重试。')
@@ -216,7 +220,7 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
       return {
         epoch: key.epoch,
         recipient: key.recipient,
-        tips: await someOldWraps(db, reader.departmentId, key.epoch, BATCH),
+        tips: await tipWraps.old(reader.departmentId, key.epoch, BATCH),
       }
     },
 
@@ -225,7 +229,9 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
       if (!wraps.every(({ epoch, wrapped }) => epoch === key.epoch && isWrap(wrapped))) throw invalid()
       await db.transaction().execute(async (tx) => {
         let moved = 0
-        for (const wrap of wraps) if (await replaceWrap(tx, reader.departmentId, wrap)) moved += 1
+        for (const wrap of wraps) {
+          if (await tipWraps.replace(tx, { ...wrap, department: reader.departmentId })) moved += 1
+        }
         await recordAudit(tx, {
           at: clock.now(),
           memberId: reader.memberId,
@@ -287,7 +293,7 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
       )
       let tips = 0
       for (;;) {
-        const old = await someOldWraps(db, departmentId, epoch, BATCH)
+        const old = await tipWraps.old(departmentId, epoch, BATCH)
         if (old.length === 0) break
         const moved = await Promise.all(
           old.map(async (wrap) => ({
@@ -303,7 +309,7 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
           })),
         )
         await db.transaction().execute(async (tx) => {
-          for (const wrap of moved) await replaceWrap(tx, departmentId, wrap)
+          for (const wrap of moved) await tipWraps.replace(tx, { ...wrap, department: departmentId })
         })
         tips += moved.length
       }

@@ -19,6 +19,8 @@ import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
+import type { TipWrap, TipWraps } from './tip-wraps.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 
 /** A photo already sealed to the tip's own recipient and put into the file store. */
 export interface SealedPhoto {
@@ -96,7 +98,7 @@ export interface Tips {
 
 const CASE_NUMBER_TRIES = 4
 
-export function createTips(deps: Deps, keys: Keys): Tips {
+export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: TipWraps): Tips {
   const { db, clock, random, plan, secrets } = deps
 
   async function routed(
@@ -143,7 +145,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
   async function wraps(
     input: TipInput,
     department: string,
-  ): Promise<{ department: string; epoch: number; wrapped: Buffer }[]> {
+  ): Promise<TipWrap[]> {
     const recipients = await keys.recipients()
     const readers =
       input.facts.category === INACTION_CATEGORY
@@ -159,9 +161,10 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           )
         const address = { tip: input.id, department: reader, epoch: key.epoch }
         return {
+          tipId: input.id,
           department: reader,
           epoch: key.epoch,
-          wrapped: Buffer.from(await wrapTipKey(address, input.keys.identity, key.recipient)),
+          wrapped: await wrapTipKey(address, input.keys.identity, key.recipient),
         }
       }),
     )
@@ -186,7 +189,8 @@ export function createTips(deps: Deps, keys: Keys): Tips {
         part: 0,
         bytes: utf8(JSON.stringify(input.narrative)),
       })
-      const wrapped = await wraps(input, found.department)
+      const slot = await locks.draw()
+      const wrapped = await tipWraps.lock(slot, await wraps(input, found.department))
       const snapshot = await plan.current()
       const { category, group } = namesOf(snapshot, found.category)
       const ledgerFacts = (caseNo: string): CaseFacts => ({
@@ -235,6 +239,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             recipient: input.keys.recipient,
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
+            slot: slot.slot,
           },
           parts: [
             { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },
@@ -243,7 +248,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
               { purpose: 'tip.original', part, sealed: null, blobKey: originalKey },
             ]),
           ],
-          wraps: wrapped,
+          wraps: wrapped.map((wrap) => ({ ...wrap, wrapped: Buffer.from(wrap.wrapped) })),
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
           spend: input.spend ?? null,

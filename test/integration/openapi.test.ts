@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import { EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
@@ -88,6 +89,7 @@ beforeAll(async () => {
     clock,
     random: systemRandom,
     files: createMemoryFiles(),
+    shredKeys: createMemoryShredKeys(),
     secrets: { lookup: secret(), form: secret(), salt: secret(), cookie: secret() },
     gate: createAltcha({ clock, secret: secret() }),
     thirdPartyGate: null,

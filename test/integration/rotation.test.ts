@@ -6,6 +6,8 @@ import { grantDepartmentKey, openGrant } from '../../src/sealing/department-keys
 import { openPart } from '../../src/sealing/envelope.ts'
 import { makeEpoch, rewrapTipKey } from '../../src/sealing/rotation.ts'
 import { unwrapTipKey, wrapTipKey } from '../../src/sealing/tip-keys.ts'
+import { createTipWraps } from '../../src/services/tip-wraps.ts'
+import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
 const DEPARTMENT = 'qu-huanbao'
@@ -64,12 +66,9 @@ async function secretsOf({ session, identity }: TestMember): Promise<Map<number,
 /** What a tip says to whoever has these secrets; null when none of them opens it. */
 async function read(tipId: string, secrets: ReadonlyMap<number, string>): Promise<string | null> {
   const { db } = app.database
-  const wrap = await db
-    .selectFrom('tip_wrap')
-    .selectAll()
-    .where('tip_id', '=', tipId)
-    .where('department_id', '=', DEPARTMENT)
-    .executeTakeFirstOrThrow()
+  const wraps = await createTipWraps(db, createWrapLocks(app.deps)).of([tipId])
+  const wrap = wraps.find(({ department }) => department === DEPARTMENT)
+  if (!wrap) throw new Error('nothing that the department opens')
   const part = await db
     .selectFrom('tip_part')
     .select('sealed')

@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { ApiEnv } from '../../src/api/check.ts'
@@ -75,6 +76,7 @@ export async function openTestApp(
     clock,
     random: systemRandom,
     files,
+    shredKeys: createMemoryShredKeys(),
     photos,
     secrets,
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
@@ -125,7 +127,7 @@ export async function openTestApp(
     port,
     routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,
-    ...createOpener({ db, files, escrowIdentity }),
+    ...createOpener({ deps, escrowIdentity }),
     close: async () => {
       await new Promise<void>((resolve) => {
         server?.close(() => {

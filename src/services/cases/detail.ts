@@ -7,9 +7,7 @@ import {
   photoPartsOf,
   tipIdsOf,
   tipsOf,
-  wrapsOf,
   type NoteRow,
-  type WrapRow,
 } from '../../db/tips.ts'
 import type { CaseAction, Outcome, Role } from '../../domain/case.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
@@ -17,6 +15,7 @@ import type { CaseProof } from '../../domain/privacy.ts'
 import { findVisible, mayOpen, noSuchCase, type Reader } from '../case-access.ts'
 import { toProof } from '../ledger-row.ts'
 import type { Deps } from '../ports.ts'
+import type { TipWrap, TipWraps } from '../tip-wraps.ts'
 import { toItem, type QueueItem } from './queue.ts'
 import { allowedFor } from './rules.ts'
 
@@ -29,6 +28,8 @@ export interface CaseTip {
   readonly callback: boolean
   /** Numbers of its photos within the tip, in the order they were added. */
   readonly photoParts: readonly number[]
+  /** When its content was destroyed: what is left are the plain facts. */
+  readonly destroyedDay: Day | null
   /** Null for readers who may not open it, or while the wrap for their department is missing. */
   readonly wrap: { readonly department: string; readonly epoch: number; readonly wrapped: Uint8Array } | null
   readonly narrative: Uint8Array | null
@@ -93,7 +94,10 @@ export interface CaseDetails {
   ): Promise<Uint8Array>
 }
 
-export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock' | 'files'>): CaseDetails {
+export function createCaseDetails(
+  { db, clock, files }: Pick<Deps, 'db' | 'clock' | 'files'>,
+  tipWraps: TipWraps,
+): CaseDetails {
   return {
     async detail(reader, caseNo) {
       const { row, roles } = await findVisible(db, reader, caseNo)
@@ -101,7 +105,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
       const open = mayOpen(row, reader)
       const tips = await tipsOf(db, row.id)
       const tipIds = tips.map((tip) => tip.id)
-      const wraps = await wrapsOf(db, tipIds)
+      const wraps = await tipWraps.of(tipIds)
       const photos = await photoPartsOf(db, tipIds)
       const narratives = open ? await narrativesOf(db, tipIds) : []
       const notes = open ? await notesOf(db, tipIds) : []
@@ -142,6 +146,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
           day: tip.day,
           recipient: tip.recipient,
           callback: tip.callback,
+          destroyedDay: tip.destroyed_day,
           photoParts: photos.filter((photo) => photo.tip_id === tip.id).map(({ part }) => part),
           wrap: open ? wrapFor(reader.departmentId, tip.id, wraps) : null,
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
@@ -149,8 +154,10 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
         })),
         proofs: proofs.map(toProof),
         events: events.map(toEvent),
-        wrapMissing: tipIds.some(
-          (id) => !wraps.some((wrap) => wrap.tip_id === id && wrap.department_id === row.holder_id),
+        wrapMissing: tips.some(
+          ({ id, destroyed_day: destroyed }) =>
+            destroyed === null &&
+            !wraps.some((wrap) => wrap.tipId === id && wrap.department === row.holder_id),
         ),
       }
     },
@@ -166,9 +173,9 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
   }
 }
 
-function wrapFor(departmentId: string, tipId: string, wraps: readonly WrapRow[]): CaseTip['wrap'] {
-  const wrap = wraps.find((one) => one.tip_id === tipId && one.department_id === departmentId)
-  return wrap ? { department: wrap.department_id, epoch: wrap.epoch, wrapped: wrap.wrapped } : null
+function wrapFor(departmentId: string, tipId: string, wraps: readonly TipWrap[]): CaseTip['wrap'] {
+  const wrap = wraps.find((one) => one.tipId === tipId && one.department === departmentId)
+  return wrap ? { department: wrap.department, epoch: wrap.epoch, wrapped: wrap.wrapped } : null
 }
 
 function toNote(row: NoteRow): CaseTip['notes'][number] {
