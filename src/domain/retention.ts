@@ -69,6 +69,8 @@ export const SHIPPED_SCHEDULE: readonly RetentionRule[] = (
 
 /** The reporter is told this many days before, and nothing is destroyed that was not announced so long. */
 export const WARNING_DAYS = 14
+/** How far the console looks ahead. */
+export const AHEAD_DAYS = 30
 /** Days after closing in which a reward can still come and be collected; a named reporter must be reachable so long. */
 export const CLAIM_WINDOW_DAYS = 180
 
@@ -118,8 +120,7 @@ export interface RetentionFacts {
 
 /** What becomes of a class: the day it goes, or why it stays. */
 export type Fate =
-  | { readonly due: Day }
-  | { readonly kept: 'open' | 'reward' | 'held' | 'waits' | 'for-ever' }
+  { readonly due: Day } | { readonly kept: 'open' | 'reward' | 'held' | 'waits' | 'for-ever' }
 
 export interface Fates {
   /** By which rule the content goes. */

@@ -13,6 +13,7 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/departments/': ['officer', 'dispatcher', 'admin'],
   '/staff/members/': ['officer', 'dispatcher', 'admin'],
   '/staff/audit/': ['auditor', 'admin'],
+  '/staff/retention/': ['auditor', 'admin'],
   '/staff/notices/': ['auditor', 'admin'],
   '/staff/notices/[id].eml': ['auditor', 'admin'],
   '/staff/lists/': ['officer', 'publisher', 'auditor'],

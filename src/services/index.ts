@@ -16,6 +16,7 @@ import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRetention, type Retention } from './retention.ts'
 import { createRewardRules, type RewardRules } from './reward-rules.ts'
 import { createRewards, type Rewards } from './rewards.ts'
 import { createRotations, type Rotations } from './rotations.ts'
@@ -56,6 +57,7 @@ export interface Services {
   readonly offline: Offline
   readonly readiness: Readiness
   readonly notices: Notices
+  readonly retention: Retention
   readonly upkeep: Upkeep
 }
 
@@ -73,7 +75,8 @@ export function createServices(deps: Deps): Services {
   const gate = createGate(deps)
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
-  const cases = createCases(deps, keys, tipWraps)
+  const retention = createRetention(deps, locks, sessions)
+  const cases = createCases(deps, keys, tipWraps, retention)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
   return {
@@ -87,7 +90,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards),
+    receipts: createReceipts(deps, cases, rewards, retention),
     cases,
     rewardRules,
     rewards,
@@ -102,6 +105,7 @@ export function createServices(deps: Deps): Services {
     offline: createOffline(deps, keys, tipWraps),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts),
+    retention,
+    upkeep: createUpkeep(deps, { cases, rewards, drafts, retention, tipWraps }),
   }
 }

@@ -10,6 +10,7 @@ import type { Cases } from './cases.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
+import type { CaseRetention, Retention } from './retention.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
 import type { CaseState } from '../domain/case.ts'
@@ -24,6 +25,7 @@ export interface Followed extends ReporterCase {
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
   readonly reward: ReporterReward
+  readonly retention: CaseRetention
 }
 
 export interface Receipts {
@@ -44,7 +46,7 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
+export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, retention: Retention): Receipts {
   const { db, clock, secrets } = deps
 
   async function openAuth(auth: string): Promise<string | null> {
@@ -86,7 +88,10 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         .selectFrom('tip')
         .innerJoin('case_file', 'case_file.id', 'tip.case_id')
         .selectAll('case_file')
+        .select('tip.destroyed_day')
         .where('tip.id', '=', tipId)
+        // Also for who had it open when it was forgotten.
+        .where('tip.forgotten_day', 'is', null)
         .executeTakeFirst()
       if (!own) return null
       const row: CaseRow = own.attached_to === null ? own : await loadCase(db, own.attached_to)
@@ -115,6 +120,7 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         holders,
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
+        retention: await retention.ofCase(row, own.destroyed_day),
       }
     },
 

@@ -21,6 +21,7 @@ import type { FileStore } from '../../src/services/file-store.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Clock, Deps, ProofOfWork, ThirdPartyGate } from '../../src/services/ports.ts'
+import type { ShredKeys } from '../../src/services/shred-keys.ts'
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { createAuthenticator, type Authenticator } from './authenticator.ts'
@@ -50,6 +51,7 @@ export async function openTestApp(
   options: {
     readonly now?: () => Date
     readonly files?: FileStore
+    readonly shredKeys?: ShredKeys
     readonly thirdPartyGate?: ThirdPartyGate
     /** Makes the gate; the real one unless told. */
     readonly gate?: (deps: { readonly clock: Clock; readonly secret: Uint8Array }) => ProofOfWork
@@ -76,7 +78,7 @@ export async function openTestApp(
     clock,
     random: systemRandom,
     files,
-    shredKeys: createMemoryShredKeys(),
+    shredKeys: options.shredKeys ?? createMemoryShredKeys(),
     photos,
     secrets,
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),

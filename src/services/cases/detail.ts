@@ -15,6 +15,7 @@ import type { CaseProof } from '../../domain/privacy.ts'
 import { findVisible, mayOpen, noSuchCase, type Reader } from '../case-access.ts'
 import { toProof } from '../ledger-row.ts'
 import type { Deps } from '../ports.ts'
+import type { CaseRetention, Retention } from '../retention.ts'
 import type { TipWrap, TipWraps } from '../tip-wraps.ts'
 import { toItem, type QueueItem } from './queue.ts'
 import { allowedFor } from './rules.ts'
@@ -77,6 +78,8 @@ export interface CaseDetail {
   readonly tips: readonly CaseTip[]
   readonly proofs: readonly CaseProof[]
   readonly events: readonly CaseEvent[]
+  /** Of the case as it is worked: what of it is still there. */
+  readonly retention: CaseRetention
   /** The holder cannot open some tip until the dispatcher's browser wraps it anew. */
   readonly wrapMissing: boolean
 }
@@ -97,6 +100,7 @@ export interface CaseDetails {
 export function createCaseDetails(
   { db, clock, files }: Pick<Deps, 'db' | 'clock' | 'files'>,
   tipWraps: TipWraps,
+  retention: Retention,
 ): CaseDetails {
   return {
     async detail(reader, caseNo) {
@@ -152,6 +156,10 @@ export function createCaseDetails(
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
           notes: notes.filter((note) => note.tip_id === tip.id).map(toNote),
         })),
+        retention: await retention.ofCase(
+          parent ?? row,
+          tips.every((tip) => tip.destroyed_day !== null) ? (tips[0]?.destroyed_day ?? null) : null,
+        ),
         proofs: proofs.map(toProof),
         events: events.map(toEvent),
         wrapMissing: tips.some(
