@@ -17,7 +17,7 @@ import { connectPglite, connectPostgres, type Connection } from './db/connect.ts
 import { ensurePlan } from './db/ensure-plan.ts'
 import { createBoss, installJobs, jobsAreInstalled } from './db/job-schema.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, demoReceipt, loadDemo, type DemoLogin } from './demo/load.ts'
+import { demoLogins, demoReceipt, dropUnfinishedDemo, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { jobHandlers } from './services/jobs.ts'
 import type { Mailer } from './services/mailer.ts'
@@ -58,6 +58,7 @@ async function openDatabase(
 ): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
     const release = lockData(config.dataDir)
+    await dropUnfinishedDemo(config.dataDir)
     const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
     await installJobs(connection)

@@ -161,11 +161,13 @@ export const OPERATIONS: readonly Operation[] = [
       'invalid-input',
       'idempotency-conflict',
       'photo-rejected',
+      'photos-unavailable',
       'unsupported-media',
       'too-large',
       'gate-refused',
       'rate-limited',
       'intake-closed',
+      'database-unavailable',
     ],
     example: {
       body: {

@@ -77,7 +77,8 @@ export function createReadingApi({ services }: Runtime): Hono<ApiEnv> {
     const { limit, cursor } = check(paging, c.req.query())
     const filter = check(entryFilterSchema, c.req.query())
     if (filter.q) services.limits.take('searches', c.get('client'))
-    return open(c, await services.lists.page(c.req.param('list'), filter, cursor ?? null, limit))
+    const { items, next } = await services.lists.page(c.req.param('list'), filter, cursor ?? null, limit)
+    return open(c, { items, next })
   })
   api.get('/lists/:list/entries/:entryNo', async (c) => {
     const entry = await services.lists.entry(c.req.param('list'), c.req.param('entryNo'))
