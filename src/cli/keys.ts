@@ -11,6 +11,7 @@ Usage: npm run keys -- init [--out FILE]
        npm run keys -- rotate --escrow FILE --department ID
        npm run keys -- check --escrow FILE
        npm run keys -- export --case NUMBER --out FOLDER
+       npm run keys -- accept-loss
 
 init    Makes the server's own secrets, one key for every department's queue and the offline escrow key that can
         open them all. The escrow key is shown once, or written to FILE (mode 0600, outside DATA_DIR). Print it, put it
@@ -21,6 +22,8 @@ rotate  Makes a department's next key and moves the open tips to it, for when so
 check   Tells whether the escrow key still opens every department's key. Do it once a year, and after keys changed.
 export  Writes a case's sealed files, the keys that lead to them and a script into FOLDER. Nothing is opened here:
         on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
+accept-loss  When DATA_DIR/wraps is lost and no backup of it is left: nothing opens what was locked with it, so its tips
+        count as destroyed and their sealed parts are deleted. Without this the form stays closed.
 
   --out PATH        where to write
   --escrow FILE     file that holds the escrow key
@@ -150,12 +153,18 @@ async function exportCase(given: Given): Promise<void> {
   console.log(`Wrote ${files.length} files to ${folder}. Open them offline: sh open.sh ESCROW-FILE`)
 }
 
+async function acceptLoss(): Promise<void> {
+  const tips = await withRuntime(({ services }) => services.retention.acceptLoss())
+  console.log(`${tips} tip(s) count as destroyed: their keys are not in DATA_DIR/wraps.`)
+}
+
 const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   init,
   grant,
   rotate,
   check: checkEscrow,
   export: exportCase,
+  'accept-loss': acceptLoss,
 }
 
 await runCommand({

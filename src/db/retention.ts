@@ -130,6 +130,17 @@ export async function lockLiveTips(tx: Tx, caseId: string): Promise<{ id: string
     .execute()
 }
 
+/** Every tip that has a slot and content. */
+export async function slottedTips(db: Db): Promise<{ id: string; slot: number }[]> {
+  const rows = await db
+    .selectFrom('tip')
+    .select(['id', 'slot'])
+    .where('slot', 'is not', null)
+    .where('destroyed_day', 'is', null)
+    .execute()
+  return rows.flatMap(({ id, slot }) => (slot === null ? [] : [{ id, slot }]))
+}
+
 export async function blobKeysOf(tx: Tx, tipIds: readonly string[]): Promise<string[]> {
   const rows = await tx
     .selectFrom('tip_part')

@@ -14,6 +14,7 @@ import {
   lockLiveTips,
   operatorRules,
   rewardDaysOf,
+  slottedTips,
   standingHolds,
   type StandingHold,
 } from '../db/retention.ts'
@@ -93,8 +94,15 @@ export interface Retention {
    * @param stop what is left is done next time
    */
   run(stop?: AbortSignal): Promise<number>
+  /** How long each class is kept, by the rules that hold today: for everybody to read. */
+  terms(): Promise<readonly { readonly class: RetentionClass; readonly days: number }[]>
   /** The days of a class by the rule that holds today. */
   days(name: RetentionClass): Promise<number>
+  /**
+   * After the store of slot keys was lost with its backups: counts as destroyed what its missing files would have opened,
+   * so that tips can be taken again. Answers how many tips.
+   */
+  acceptLoss(): Promise<number>
   /** @param destroyedDay of the tip that is asked about */
   ofCase(row: CaseRow, destroyedDay: Day | null): Promise<CaseRetention>
   /** @throws {DomainError} `forbidden` */
@@ -283,8 +291,35 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
   return {
     run,
 
+    async terms() {
+      const rules = await schedule()
+      const today = dayOf(clock.now())
+      return RETENTION_CLASSES.map((name) => ({ class: name, days: daysOn(rules, name, today) }))
+    },
+
     async days(name) {
       return daysOn(await schedule(), name, dayOf(clock.now()))
+    },
+
+    async acceptLoss() {
+      const lost: string[] = []
+      for (const { id, slot } of await slottedTips(db)) if (!(await deps.shredKeys.has(slot))) lost.push(id)
+      const today = dayOf(clock.now())
+      for (const tipId of lost) {
+        await db.transaction().execute(async (tx) => {
+          for (const key of await blobKeysOf(tx, [tipId])) await files.delete(key)
+          await deleteContent(tx, [tipId], today)
+        })
+      }
+      await recordAudit(db, {
+        at: clock.now(),
+        memberId: null,
+        role: 'admin',
+        action: 'retention.loss',
+        object: 'wraps',
+        data: { tips: lost.length },
+      })
+      return lost.length
     },
 
     async ofCase(row, destroyedDay) {
@@ -408,7 +443,10 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
           set_at: clock.now(),
         })
         await audit(tx, session, 'admin', 'retention.rule', name, { days, from })
+        // It stands on a public page.
+        await deps.versions.bump(tx, 'plan')
       })
+      deps.versions.expire()
     },
   }
 }

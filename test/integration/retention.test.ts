@@ -3,6 +3,7 @@ import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import type { Day } from '../../src/domain/day.ts'
 import { DomainError } from '../../src/domain/errors.ts'
+import { tipPlain } from '../../src/schemas/tip.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import type { CaseRetention } from '../../src/services/retention.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -406,17 +407,21 @@ describe('the locks of wraps', () => {
     const services = createServices({ ...app.deps, shredKeys })
     expect(await services.readiness.check()).toMatchObject({ ready: false })
     const { cookie } = await services.drafts.start()
-    const plain = {
-      ...plainTip(),
-      answer: null,
-      urgency: 'normal',
-      accused: null,
-      place: '',
-      callback: null,
-      checklist: [],
-    }
+    const plain = tipPlain.parse(plainTip())
     const sending = { trap: '', proof: '', client: services.limits.keyOf(null) }
-    expect(await refusal(services.drafts.commit(cookie, plain as never, sending))).toBe('intake-closed')
+    expect(await refusal(services.drafts.commit(cookie, plain, sending))).toBe('intake-closed')
     expect(await shredKeys.has(0)).toBe(false)
+
+    // When it is lost for good: what it would have opened counts as destroyed, and tips are taken again.
+    const { tipId } = await fileTip(app, {}, [await png(16, 16)])
+    expect(await services.retention.acceptLoss()).toBeGreaterThan(0)
+    expect(await services.readiness.check()).toEqual({ ready: true, reasons: [] })
+    expect(await left({ tipId, caseNo: '', receiptCode: '' })).toEqual({
+      parts: 0,
+      wraps: 0,
+      notes: 0,
+      blobs: 0,
+    })
+    expect(await refusal(services.drafts.commit(cookie, plain, sending))).toBe('done')
   })
 })
