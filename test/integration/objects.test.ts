@@ -261,6 +261,21 @@ describe('every role, every case', () => {
         sight !== '-' ? 'listed' : HAS_QUEUE.includes(SEATS[as][1]) ? 'absent' : 'forbidden',
     }))
 
+  it('holds, which keep what is sealed: for auditors who meet the case', () =>
+    expectGrid({
+      ask: async (as, thing) => {
+        const { hold, lift } = app.services.retention
+        const code = (error: unknown): string => (error as { code: string }).code
+        const placed = await hold(who[as].session, cases[thing].caseNo, 'audit').then(() => 'held', code)
+        const lifted = await lift(who[as].session, cases[thing].caseNo).then(() => 'lifted', code)
+        return `${placed}, ${lifted}`
+      },
+      expected: (sight, as) => {
+        if (SEATS[as][1] !== 'auditor') return 'forbidden, forbidden'
+        return sight === '-' ? 'not-found, not-found' : 'held, lifted'
+      },
+    }))
+
   it('the pictures of proofs, which everybody sees once they are published', async () => {
     await expectGrid({
       ask: async (as, thing) =>
