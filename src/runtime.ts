@@ -7,6 +7,7 @@ import { createJobQueue } from './adapters/job-queue.ts'
 import { createLog, type Log } from './adapters/log.ts'
 import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
+import { createRecipientPin } from './adapters/recipient-pin.ts'
 import { createResendMailer } from './adapters/resend-mailer.ts'
 import { openServerSecrets } from './adapters/server-secrets.ts'
 import { createSmtpMailer } from './adapters/smtp-mailer.ts'
@@ -128,6 +129,7 @@ export async function createRuntime(
       shredKeys: createDiskShredKeys(join(config.dataDir, 'wraps')),
       photos,
       secrets,
+      pin: createRecipientPin(join(config.dataDir, 'keys', 'recipients.json'), systemRandom),
       gate: createAltcha({ clock: systemClock, secret: secrets.form }),
       thirdPartyGate: config.turnstile && createTurnstile(config.turnstile, { clock: systemClock }),
       plan: createPlanStore(db, versions),

@@ -72,6 +72,10 @@ export function createReadingApi({ services }: Runtime): Hono<ApiEnv> {
     })
     return open(c, promise)
   })
+  api.get('/recipients', async (c) => {
+    const { root, head, entries } = await services.recipients.list()
+    return open(c, { root, head, items: entries, next: null })
+  })
   api.get('/lists', async (c) => open(c, { items: await services.lists.kinds(), next: null }))
   api.get('/lists/:list/entries', async (c) => {
     const { limit, cursor } = check(paging, c.req.query())

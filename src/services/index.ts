@@ -16,6 +16,7 @@ import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRecipients, type Recipients } from './recipients.ts'
 import { createRetention, type Retention } from './retention.ts'
 import { createRewardRules, type RewardRules } from './reward-rules.ts'
 import { createRewards, type Rewards } from './rewards.ts'
@@ -53,6 +54,7 @@ export interface Services {
   readonly passkeys: Passkeys
   readonly account: Account
   readonly keys: Keys
+  readonly recipients: Recipients
   readonly rotations: Rotations
   readonly offline: Offline
   readonly readiness: Readiness
@@ -66,7 +68,8 @@ export function createServices(deps: Deps): Services {
   const passkeys = createPasskeys(deps)
   const slowDowns = createSlowDowns(deps)
   const factors = createFactors(deps, sessions, passkeys, slowDowns)
-  const keys = createKeys(deps, sessions)
+  const recipients = createRecipients(deps)
+  const keys = createKeys(deps, sessions, recipients)
   const locks = createWrapLocks(deps)
   const tipWraps = createTipWraps(deps.db, locks)
   const readiness = createReadiness(deps, keys, locks)
@@ -101,7 +104,8 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
-    rotations: createRotations(deps, keys, sessions, tipWraps),
+    recipients,
+    rotations: createRotations(deps, keys, sessions, recipients, tipWraps),
     offline: createOffline(deps, keys, tipWraps),
     readiness,
     notices: createNotices(deps),

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { isConnectionLoss } from '../db/connect.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import { RecipientsRefusedError } from './recipients.ts'
 import type { WrapLocks } from './wrap-locks.ts'
 
 export interface Readiness {
@@ -28,7 +29,13 @@ export function createReadiness(
     isOutage: async (error) => isConnectionLoss(error) || !(await databaseAnswers()),
     async check() {
       if (!(await databaseAnswers())) return { ready: false, reasons: ['数据库暂时没有回应。'] }
-      const recipients = await keys.recipients()
+      let recipients: Awaited<ReturnType<Keys['recipients']>>
+      try {
+        recipients = await keys.recipients()
+      } catch (error) {
+        if (error instanceof RecipientsRefusedError) return { ready: false, reasons: [error.message] }
+        throw error
+      }
       const { departments } = (await deps.plan.current()).plan
       const without = departments.filter(({ id }) => !recipients.has(id))
       const reasons = [

@@ -8,6 +8,7 @@ import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
+import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { ApiEnv } from '../../src/api/check.ts'
 import { createApi } from '../../src/api/index.ts'
@@ -81,6 +82,7 @@ export async function openTestApp(
     shredKeys: options.shredKeys ?? createMemoryShredKeys(),
     photos,
     secrets,
+    pin: createMemoryPin(),
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
