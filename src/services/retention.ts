@@ -89,8 +89,8 @@ export interface RetentionOverview {
 export interface Retention {
   /**
    * Destroys what is due, once a day: the keys of the wraps first, so that nothing of a tip opens from that moment on,
-   * then blobs and rows. Whatever a crash leaves half-done opens already nowhere and is finished the next time.
-   * Answers how many cases.
+   * then blobs and rows. Whatever a crash leaves half-done opens already nowhere and is finished the next time. A case
+   * that fails keeps no other waiting. Answers how many cases.
    * @param stop what is left is done next time
    */
   run(stop?: AbortSignal): Promise<number>
@@ -242,9 +242,15 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
     if (ranOn === today) return 0
     const rules = await schedule()
     let cases = 0
+    const failures: unknown[] = []
     for await (const { row, fate } of endedBy(today, rules)) {
       if (stop?.aborted) return cases
-      if (isDue(fate.content, today) && (await destroyContent(row.case_no, rules, today))) cases += 1
+      if (!isDue(fate.content, today)) continue
+      try {
+        if (await destroyContent(row.case_no, rules, today)) cases += 1
+      } catch (error) {
+        failures.push(error)
+      }
     }
     let receipts = 0
     for await (const { tipId, fate } of receiptsBy(today, rules)) {
@@ -265,6 +271,7 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
         data: { class: name, count },
       })
     }
+    if (failures.length > 0) throw failures[0]
     ranOn = today
     return cases
   }

@@ -264,10 +264,12 @@ describe('every role, every case', () => {
   it('holds, which keep what is sealed: for auditors who meet the case', () =>
     expectGrid({
       ask: async (as, thing) => {
-        const { hold, lift } = app.services.retention
+        const { retention } = app.services
         const code = (error: unknown): string => (error as { code: string }).code
-        const placed = await hold(who[as].session, cases[thing].caseNo, 'audit').then(() => 'held', code)
-        const lifted = await lift(who[as].session, cases[thing].caseNo).then(() => 'lifted', code)
+        const placed = await retention
+          .hold(who[as].session, cases[thing].caseNo, 'audit')
+          .then(() => 'held', code)
+        const lifted = await retention.lift(who[as].session, cases[thing].caseNo).then(() => 'lifted', code)
         return `${placed}, ${lifted}`
       },
       expected: (sight, as) => {

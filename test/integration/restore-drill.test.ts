@@ -1,6 +1,9 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
-import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
+import { createDiskShredKeys } from '../../src/adapters/disk-shred-keys.ts'
 import type { Db } from '../../src/db/connect.ts'
 import type { Day } from '../../src/domain/day.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
@@ -22,6 +25,7 @@ const WORDS = '锅炉冒黑烟，气味很大，从早上开始。'
 
 let now = noonAfter(FILED, 0)
 const files = createMemoryFiles(() => now)
+let home = ''
 let app: TestApp
 let restored: TestDatabase
 let officer: TestMember
@@ -32,7 +36,8 @@ let backup: { database: DatabaseBackup; files: FileStore; wraps: ShredKeys }
 const secrets: { department: string; epoch: number; identity: string }[] = []
 
 beforeAll(async () => {
-  const shredKeys = createMemoryShredKeys()
+  home = mkdtempSync(join(tmpdir(), 'lantian-drill-'))
+  const shredKeys = createDiskShredKeys(join(home, 'wraps'))
   app = await openTestApp({ files, now: () => now, shredKeys })
   const staff = await staffOf(app)
   officer = staff.officer
@@ -44,11 +49,9 @@ beforeAll(async () => {
   await app.services.cases.tick()
 
   // The order of README: database, blobs, then the keys of wraps by themselves.
-  backup = {
-    database: await backUpDatabase(app.database.db),
-    files: await backUpFiles(files),
-    wraps: shredKeys.copy(),
-  }
+  const [database, blobs] = [await backUpDatabase(app.database.db), await backUpFiles(files)]
+  cpSync(join(home, 'wraps'), join(home, 'backup'), { recursive: true })
+  backup = { database, files: blobs, wraps: createDiskShredKeys(join(home, 'backup')) }
   now = noonAfter(FILED, 500)
   expect(await createServices(app.deps).retention.run()).toBe(1)
 
@@ -68,6 +71,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await restored.close()
   await app.close()
+  rmSync(home, { recursive: true, force: true })
 })
 
 /** All of a tip that opens with the keys there are: from the rows as they are, and through the store of keys. */

@@ -359,6 +359,49 @@ describe('a crash', () => {
   )
 })
 
+describe('a night', () => {
+  it('in two processes at once destroys each case once', async () => {
+    const tips = [await fileTip(app), await fileTip(app), await fileTip(app)]
+    let closed: Day = ''
+    for (const { caseNo } of tips) {
+      now = START
+      closed = await close(caseNo)
+    }
+    now = noonAfter(closed, 365)
+    const both = await Promise.all([night(), night()])
+    expect(both[0] + both[1]).toBe(3)
+    const lines = await app.database.db
+      .selectFrom('staff_audit')
+      .select('object')
+      .where('action', '=', 'retention')
+      .where(
+        'object',
+        'in',
+        tips.map(({ caseNo }) => caseNo),
+      )
+      .execute()
+    expect(lines).toHaveLength(3)
+  })
+
+  it('goes on when one case fails, and says so', async () => {
+    const stuck = await fileTip(app, {}, [await png(16, 16)])
+    const other = await fileTip(app)
+    await close(stuck.caseNo)
+    now = START
+    const closed = await close(other.caseNo)
+    now = noonAfter(closed, 365)
+    const broken = createServices({
+      ...app.deps,
+      files: { ...files, delete: () => Promise.reject(new Error('EIO')) },
+    })
+    await expect(night(broken)).rejects.toThrow('EIO')
+    expect((await left(other))['wraps']).toBe(0)
+    expect([await opens(stuck), await opens(other)]).toEqual([false, false])
+    expect(await night(broken).catch(() => 'again')).toBe('again')
+    expect(await night()).toBe(1)
+  })
+})
+
 describe('the locks of wraps', () => {
   it('come to tips from before there were any', async () => {
     const tip = await fileTip(app)
