@@ -68,19 +68,19 @@ export async function holdsOf(db: Db | Tx, caseIds: readonly string[]): Promise<
 const UNPROVEN = sql<SqlBool>`lane = 'unverified' and state = 'routed' and published_day is null`
 
 /**
- * Cases as worked whose content may be over: closed by the one day, or received by the other and never accepted. In the
- * order of their ids.
+ * Cases as worked whose content may be over: closed by the one day, closed as somebody else's business by the other, or
+ * received by that and never accepted. In the order of their ids.
  */
 export async function endedCases(
   db: Db,
   {
     closedBy,
-    receivedBy,
+    unverifiedBy,
     after,
     limit,
   }: {
     readonly closedBy: Day
-    readonly receivedBy: Day
+    readonly unverifiedBy: Day
     readonly after: string | null
     readonly limit: number
   },
@@ -90,7 +90,11 @@ export async function endedCases(
     .selectAll()
     .where('attached_to', 'is', null)
     .where((eb) =>
-      eb.or([eb('closed_day', '<=', closedBy), eb.and([UNPROVEN, eb('received_day', '<=', receivedBy)])]),
+      eb.or([
+        eb('closed_day', '<=', closedBy),
+        eb.and([eb('outcome', '=', 'outside'), eb('closed_day', '<=', unverifiedBy)]),
+        eb.and([UNPROVEN, eb('received_day', '<=', unverifiedBy)]),
+      ]),
     )
     .where((eb) =>
       eb.exists(

@@ -135,8 +135,8 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
     ...(await operatorRules(on)),
   ]
 
-  const shortest = (rules: readonly RetentionRule[], names: readonly RetentionClass[]): number =>
-    Math.min(...rules.filter((rule) => names.includes(rule.class)).map(({ days }) => days))
+  const shortest = (rules: readonly RetentionRule[], name: RetentionClass): number =>
+    Math.min(...rules.filter((rule) => rule.class === name).map(({ days }) => days))
 
   /** What becomes of each of some cases. */
   async function fates(
@@ -172,11 +172,11 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
     by: Day,
     rules: readonly RetentionRule[],
   ): AsyncGenerator<{ row: CaseRow; fate: Fates }> {
-    const closedBy = addDays(by, -shortest(rules, ['case', 'unverified']))
-    const receivedBy = addDays(by, -shortest(rules, ['unverified']))
+    const closedBy = addDays(by, -shortest(rules, 'case'))
+    const unverifiedBy = addDays(by, -shortest(rules, 'unverified'))
     let after: string | null = null
     for (;;) {
-      const rows: CaseRow[] = await endedCases(db, { closedBy, receivedBy, after, limit: BATCH })
+      const rows: CaseRow[] = await endedCases(db, { closedBy, unverifiedBy, after, limit: BATCH })
       const found = await fates(db, rows, rules)
       for (const row of rows) {
         const fate = found.get(row.id)
@@ -222,7 +222,7 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
     by: Day,
     rules: readonly RetentionRule[],
   ): AsyncGenerator<{ tipId: string; fate: Fates }> {
-    const destroyedBy = addDays(by, -shortest(rules, ['receipt']))
+    const destroyedBy = addDays(by, -shortest(rules, 'receipt'))
     let after: string | null = null
     for (;;) {
       const tips: Awaited<ReturnType<typeof emptyTips>> = await emptyTips(db, destroyedBy, after, BATCH)
