@@ -142,10 +142,7 @@ export async function unlockedTipIds(db: Db, limit: number): Promise<string[]> {
 }
 
 /** The wraps of a tip that is not locked yet, with the tip held for it; null when it was locked meanwhile. */
-export async function lockableWraps(
-  tx: Tx,
-  tipId: string,
-): Promise<Selectable<TipWrapTable>[] | null> {
+export async function lockableWraps(tx: Tx, tipId: string): Promise<Selectable<TipWrapTable>[] | null> {
   const tip = await tx
     .selectFrom('tip')
     .select('id')

@@ -142,10 +142,7 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
   }
 
   /** The tip's secret for each queue that may open it: the owner, and the dispatcher unless inaction is reported. */
-  async function wraps(
-    input: TipInput,
-    department: string,
-  ): Promise<TipWrap[]> {
+  async function wraps(input: TipInput, department: string): Promise<TipWrap[]> {
     const recipients = await keys.recipients()
     const readers =
       input.facts.category === INACTION_CATEGORY
