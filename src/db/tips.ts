@@ -36,6 +36,7 @@ export interface NewTip {
     readonly photoCount: number
     /** What its wraps are locked under. */
     readonly slot: number
+    readonly claimPin: Buffer | null
   }
   readonly parts: readonly {
     readonly purpose: string
@@ -102,10 +103,10 @@ export async function insertTip(
         from accepted
       ), new_tip as (
         insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
-          slot)
+          slot, claim_pin)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
           ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server',
-          ${tip.tip.slot}::bigint
+          ${tip.tip.slot}::bigint, ${tip.tip.claimPin}::bytea
         from accepted
       ), new_parts as (
         insert into tip_part (tip_id, purpose, part, sealed, blob_key)

@@ -248,6 +248,9 @@ export const followedReply = z.object({
     destroyedDay: day.nullable().describe('内容在哪天销毁了'),
     receiptUntil: day.nullable().describe('内容销毁以后，查询码从哪天起失效'),
   }),
+  claimPin: z
+    .enum(['none', 'asked', 'locked'])
+    .describe('领奖要不要密码：none 没有设；asked 要；locked 错了五次，只能到窗口办'),
 })
 
 export const disputedReply = z.object({ disputed: z.literal(true) })
