@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createAltcha } from './adapters/altcha.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
+import { createDiskShredKeys } from './adapters/disk-shred-keys.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createJobQueue } from './adapters/job-queue.ts'
 import { createLog, type Log } from './adapters/log.ts'
@@ -131,6 +132,7 @@ export async function createRuntime(
       clock: systemClock,
       random: systemRandom,
       files: createDiskFiles(join(config.dataDir, 'blobs'), report),
+      shredKeys: createDiskShredKeys(join(config.dataDir, 'wraps')),
       photos,
       secrets,
       pin: createRecipientPin(join(config.dataDir, 'keys', 'recipients.json'), systemRandom),

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { dayOf, startOfDay } from '../domain/day.ts'
 import { assertFileKey } from '../services/file-store.ts'
 import type { FileStore } from '../services/file-store.ts'
+import { syncFolder } from './sync-folder.ts'
 
 const INCOMING = 'incoming'
 
@@ -108,18 +109,6 @@ export function createDiskFiles(dir: string, report: (error: unknown) => void = 
 async function prepare(dir: string, incoming: string): Promise<void> {
   await mkdir(incoming, { recursive: true, mode: 0o700 })
   await syncFolder(dir)
-}
-
-/** Flushes a folder's own entries; without it a rename may be lost with the power. */
-async function syncFolder(path: string): Promise<void> {
-  // Windows cannot open folders, and its file system journals renames by itself.
-  if (process.platform === 'win32') return
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 async function namesIn(path: string): Promise<string[]> {

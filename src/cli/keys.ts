@@ -14,6 +14,7 @@ Usage: npm run keys -- init [--out FILE]
        npm run keys -- check --escrow FILE
        npm run keys -- sign --escrow FILE [--anew] [--approver-escrow FILE]
        npm run keys -- export --case NUMBER --out FOLDER
+       npm run keys -- accept-loss
 
 init    Makes the server's own secrets, one key for every department's queue and for the roles that keep, approve and
         pay, and two offline escrow keys. The first opens every key but the approvers', the second opens only that one:
@@ -30,6 +31,8 @@ sign    Signs the keys that there are, for a database from before keys were sign
         restored a backup; compare the fingerprints that are printed with those the departments see.
 export  Writes a case's sealed files, the keys that lead to them and a script into FOLDER. Nothing is opened here:
         on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
+accept-loss  When DATA_DIR/wraps is lost and no backup of it is left: nothing opens what was locked with it, so its tips
+        count as destroyed and their sealed parts are deleted. Without this the form stays closed.
 
   --out PATH        where to write
   --escrow FILE     file that holds the escrow key (of role-approver: the approvers' one)
@@ -206,6 +209,11 @@ async function exportCase(given: Given): Promise<void> {
   console.log(`Wrote ${files.length} files to ${folder}. Open them offline: sh open.sh ESCROW-FILE`)
 }
 
+async function acceptLoss(): Promise<void> {
+  const tips = await withRuntime(({ services }) => services.retention.acceptLoss())
+  console.log(`${tips} tip(s) count as destroyed: their keys are not in DATA_DIR/wraps.`)
+}
+
 const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   init,
   roles: initRoles,
@@ -214,6 +222,7 @@ const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   check: checkEscrow,
   sign,
   export: exportCase,
+  'accept-loss': acceptLoss,
 }
 
 await runCommand({

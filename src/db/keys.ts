@@ -1,9 +1,7 @@
 import { sql, type Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
-import { ownerOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
+import { READING_ROLES, roleOfOwner } from '../domain/roles.ts'
 import type { DepartmentKeyTable, TwoLayerPartTable } from './tables.ts'
-
-const APPROVERS = ownerOf('approver')
 
 /** A department's or role's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
@@ -127,82 +125,36 @@ export interface OldWrap {
   readonly wrapped: Uint8Array
 }
 
-/** Tips whose case is not closed and that a department still opens with a key older than `epoch`. */
-const oldWraps = (db: Db | Tx, departmentId: string, epoch: number) =>
-  db
-    .selectFrom('tip_wrap')
-    .innerJoin('tip', 'tip.id', 'tip_wrap.tip_id')
-    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
-    .leftJoin('case_file as whole', 'whole.id', 'case_file.attached_to')
-    .where('tip_wrap.department_id', '=', departmentId)
-    .where('tip_wrap.epoch', '<', epoch)
-    .where((eb) => eb(eb.fn.coalesce('whole.state', 'case_file.state'), '<>', 'closed'))
-
-/** The same of what approvers open; what they keep from opening lies inside and stays as it is. */
+/** Names and accounts whose outer layer is under an older key of the approvers. What lies inside stays as it is. */
 const oldLayers = (db: Db | Tx, epoch: number) =>
   db.selectFrom('two_layer_part').where('approver_epoch', '<', epoch)
 
-/** Roles other than the approvers' have nothing that could be moved without a second person. */
-const movesLayers = (owner: string): boolean => owner === APPROVERS
-const movesNothing = (owner: string): boolean => ROLE_OWNERS.includes(owner) && !movesLayers(owner)
-
-export async function countOldWraps(db: Db | Tx, owner: string, epoch: number): Promise<number> {
-  if (movesNothing(owner)) return 0
-  const row = movesLayers(owner)
-    ? await oldLayers(db, epoch)
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
-    : await oldWraps(db, owner, epoch)
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow()
+export async function countOldLayers(db: Db | Tx, epoch: number): Promise<number> {
+  const row = await oldLayers(db, epoch)
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
   return row.count
 }
 
-export async function someOldWraps(
-  db: Db | Tx,
-  owner: string,
-  epoch: number,
-  limit: number,
-): Promise<OldWrap[]> {
-  if (movesNothing(owner)) return []
-  if (movesLayers(owner)) {
-    return oldLayers(db, epoch)
-      .select(['purpose', 'tip_id as tipId', 'approver_epoch as epoch', 'wrapped'])
-      .orderBy('tip_id')
-      .orderBy('purpose')
-      .limit(limit)
-      .execute()
-  }
-  const rows = await oldWraps(db, owner, epoch)
-    .select(['tip_wrap.tip_id as tipId', 'tip_wrap.epoch', 'tip_wrap.wrapped'])
-    .orderBy('tip_wrap.tip_id')
+export async function someOldLayers(db: Db | Tx, epoch: number, limit: number): Promise<OldWrap[]> {
+  return oldLayers(db, epoch)
+    .select(['purpose', 'tip_id as tipId', 'approver_epoch as epoch', 'wrapped'])
+    .orderBy('tip_id')
+    .orderBy('purpose')
     .limit(limit)
     .execute()
-  return rows.map((row) => ({ ...row, purpose: 'tip.key' }))
 }
 
-/** Puts the wrap under a newer key in the place of an older one; never where there was none. */
-export async function replaceWrap(tx: Tx, owner: string, wrap: OldWrap): Promise<boolean> {
-  const wrapped = Buffer.from(wrap.wrapped)
-  const { purpose, epoch, tipId } = wrap
-  if (movesLayers(owner) !== (purpose !== 'tip.key')) return false
-  const row =
-    purpose === 'tip.key'
-      ? await tx
-          .updateTable('tip_wrap')
-          .set({ epoch, wrapped })
-          .where('tip_id', '=', tipId)
-          .where('department_id', '=', owner)
-          .where('epoch', '<', epoch)
-          .returning('tip_id')
-          .executeTakeFirst()
-      : await tx
-          .updateTable('two_layer_part')
-          .set({ approver_epoch: epoch, wrapped })
-          .where('tip_id', '=', tipId)
-          .where('purpose', '=', purpose)
-          .where('approver_epoch', '<', epoch)
-          .returning('tip_id')
-          .executeTakeFirst()
+/** Puts an outer layer under a newer key in the place of an older one; never where there was none. */
+export async function replaceLayer(tx: Tx, { purpose, tipId, epoch, wrapped }: OldWrap): Promise<boolean> {
+  if (purpose === 'tip.key') return false
+  const row = await tx
+    .updateTable('two_layer_part')
+    .set({ approver_epoch: epoch, wrapped: Buffer.from(wrapped) })
+    .where('tip_id', '=', tipId)
+    .where('purpose', '=', purpose)
+    .where('approver_epoch', '<', epoch)
+    .returning('tip_id')
+    .executeTakeFirst()
   return row !== undefined
 }

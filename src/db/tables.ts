@@ -3,6 +3,7 @@ import type { Day } from '../domain/day.ts'
 import type { RequestKind, RequestReason, RequestState } from '../domain/identity.ts'
 import type { DueStep, MailFault, NoticeItem, NoticeKind, NoticeStage } from '../domain/notice.ts'
 import type { EntryKind, RewardAccount } from '../domain/reward-ledger.ts'
+import type { HoldReason, RetentionClass } from '../domain/retention.ts'
 import type {
   Findings,
   InspectionResult,
@@ -276,6 +277,8 @@ export interface CaseFileTable {
   attached_to: string | null
   hide_category: Generated<boolean>
   hide_area: Generated<boolean>
+  /** When it closed; null while it is not. */
+  closed_day: Day | null
 }
 
 export interface TipTable {
@@ -296,6 +299,12 @@ export interface TipTable {
   named: Generated<boolean>
   /** Ordinal of the filing, given by the database. */
   arrival: Generated<number>
+  /** Of the key that its wraps are locked under; null when they are not. */
+  slot: number | null
+  /** When its content was destroyed. */
+  destroyed_day: Day | null
+  /** When its receipt was forgotten: since then the code opens nothing. */
+  forgotten_day: Day | null
 }
 
 export interface TipPartTable {
@@ -615,6 +624,25 @@ export interface RewardPostingTable {
   amount_fen: number
 }
 
+export interface RetentionRuleTable {
+  id: Generated<number>
+  class: RetentionClass
+  days: number
+  valid_from: Day
+  set_by: string
+  set_at: Date
+}
+
+export interface RetentionHoldTable {
+  id: string
+  case_id: string
+  reason: HoldReason
+  placed_by: string
+  placed_day: Day
+  lifted_by: string | null
+  lifted_day: Day | null
+}
+
 export interface Database {
   department: DepartmentTable
   area: AreaTable
@@ -667,4 +695,6 @@ export interface Database {
   reward_account: RewardAccountTable
   reward_entry: RewardEntryTable
   reward_posting: RewardPostingTable
+  retention_rule: RetentionRuleTable
+  retention_hold: RetentionHoldTable
 }

@@ -1,7 +1,7 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import type { Db, Tx } from './connect.ts'
-import type { CaseNoteTable, PublicCaseTable, TipPartTable, TipTable, TipWrapTable } from './tables.ts'
+import type { CaseNoteTable, PublicCaseTable, TipPartTable, TipTable } from './tables.ts'
 
 export type NewPublicCase = Insertable<PublicCaseTable>
 
@@ -34,6 +34,8 @@ export interface NewTip {
     readonly recipient: string
     readonly callback: boolean
     readonly photoCount: number
+    /** What its wraps are locked under. */
+    readonly slot: number
     readonly claimPin: Buffer | null
   }
   readonly parts: readonly {
@@ -112,10 +114,10 @@ export async function insertTip(
         from accepted
       ), new_tip as (
         insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
-          claim_pin, named)
+          slot, claim_pin, named)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
           ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server',
-          ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
+          ${tip.tip.slot}::bigint, ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
         from accepted
       ), new_parts as (
         insert into tip_part (tip_id, purpose, part, sealed, blob_key)
@@ -190,6 +192,12 @@ export async function tipsOf(
 /** Ids of {@link tipsOf}. */
 export async function tipIdsOf(db: Db | Tx, caseId: string): Promise<string[]> {
   const rows = await tipsIn(db, caseId).select('tip.id').execute()
+  return rows.map((row) => row.id)
+}
+
+/** Ids of {@link tipsOf} whose content is not destroyed. */
+export async function liveTipIdsOf(tx: Tx, caseId: string): Promise<string[]> {
+  const rows = await tipsIn(tx, caseId).select('tip.id').where('tip.destroyed_day', 'is', null).execute()
   return rows.map((row) => row.id)
 }
 
@@ -292,43 +300,4 @@ export async function notesOf(db: Db, tipIds: readonly string[]): Promise<NoteRo
 
 export async function insertNote(tx: Tx, note: Insertable<CaseNoteTable>): Promise<void> {
   await tx.insertInto('case_note').values(note).execute()
-}
-
-export type WrapRow = Selectable<TipWrapTable>
-
-/** The wraps of some tips, for whatever department. */
-export async function wrapsOf(db: Db, tipIds: readonly string[]): Promise<WrapRow[]> {
-  return db.selectFrom('tip_wrap').selectAll().where('tip_id', 'in', tipIds).execute()
-}
-
-/** Those of some tips that a department can open. */
-export async function wrappedTipIds(
-  tx: Tx,
-  tipIds: readonly string[],
-  departmentId: string,
-): Promise<Set<string>> {
-  const rows = await tx
-    .selectFrom('tip_wrap')
-    .select('tip_id')
-    .where('tip_id', 'in', tipIds)
-    .where('department_id', '=', departmentId)
-    .execute()
-  return new Set(rows.map((row) => row.tip_id))
-}
-
-export async function insertWrap(tx: Tx, wrap: Insertable<TipWrapTable>): Promise<void> {
-  await tx.insertInto('tip_wrap').values(wrap).execute()
-}
-
-/** Takes some tips away from every department but those given. */
-export async function keepWraps(
-  tx: Tx,
-  tipIds: readonly string[],
-  departmentIds: readonly string[],
-): Promise<void> {
-  await tx
-    .deleteFrom('tip_wrap')
-    .where('tip_id', 'in', tipIds)
-    .where('department_id', 'not in', departmentIds)
-    .execute()
 }

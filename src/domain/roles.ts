@@ -49,6 +49,7 @@ export const CONSOLE_ROUTES: Readonly<Record<string, readonly Role[] | 'anybody'
   '/staff/identity/': ['officer', 'dispatcher', 'custodian', 'approver'],
   '/staff/identity/[id]/': ['officer', 'dispatcher', 'custodian', 'approver'],
   '/staff/audit/': ['auditor', 'admin'],
+  '/staff/retention/': ['auditor', 'admin'],
   '/staff/notices/': ['auditor', 'admin'],
   '/staff/notices/[id].eml': ['auditor', 'admin'],
   '/staff/lists/': ['officer', 'publisher', 'auditor'],

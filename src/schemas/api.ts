@@ -243,6 +243,12 @@ export const followedReply = z.object({
   publishedDay: day.nullable(),
   disputeUntil: day.nullable().describe('可以提异议到哪一天；不能提时是 null'),
   reward: reporterRewardReply.describe('这件举报的奖励'),
+  retention: z.object({
+    destroyOn: day.nullable().describe('内容哪天销毁；提前 14 天起有，否则是 null'),
+    held: z.boolean().describe('审计员暂缓了销毁'),
+    destroyedDay: day.nullable().describe('内容在哪天销毁了'),
+    receiptUntil: day.nullable().describe('内容销毁以后，查询码从哪天起失效'),
+  }),
   claimPin: z
     .enum(['none', 'asked', 'locked'])
     .describe('领奖要不要密码：none 没有设；asked 要；locked 错了五次，只能到窗口办'),

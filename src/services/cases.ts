@@ -5,6 +5,8 @@ import { createCaseProofs, type CaseProofs } from './cases/proofs.ts'
 import { createCaseQueue, type CaseQueue } from './cases/queue.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import type { Retention } from './retention.ts'
+import type { TipWraps } from './tip-wraps.ts'
 
 export type { CaseDetail, CaseEvent, CaseTip } from './cases/detail.ts'
 export type { QueueFilter, QueueItem } from './cases/queue.ts'
@@ -13,11 +15,11 @@ export type { ActRequest, NewNote, NewWrap } from './cases/request.ts'
 /** What a department does with a case: find it, read it, move it, prove it, look at it as the public will. */
 export type Cases = CaseQueue & CaseDetails & CaseMoves & CaseProofs & CasePreview
 
-export function createCases(deps: Deps, keys: Keys): Cases {
+export function createCases(deps: Deps, keys: Keys, tipWraps: TipWraps, retention: Retention): Cases {
   return {
     ...createCaseQueue(deps),
-    ...createCaseDetails(deps),
-    ...createCaseMoves(deps, keys),
+    ...createCaseDetails(deps, tipWraps, retention),
+    ...createCaseMoves(deps, keys, tipWraps),
     ...createCaseProofs(deps),
     ...createCasePreview(deps),
   }

@@ -18,6 +18,7 @@ import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
 import { createRecipients, type Recipients } from './recipients.ts'
+import { createRetention, type Retention } from './retention.ts'
 import { createRewardRules, type RewardRules } from './reward-rules.ts'
 import { createRewards, type Rewards } from './rewards.ts'
 import { createRotations, type Rotations } from './rotations.ts'
@@ -25,9 +26,11 @@ import { createSessions, type Sessions } from './sessions.ts'
 import { createSignIn, type SignIn } from './sign-in.ts'
 import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
+import { createTipWraps } from './tip-wraps.ts'
 import { createTips, type Tips } from './tips.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
 import type { DataVersions } from './versions.ts'
+import { createWrapLocks } from './wrap-locks.ts'
 
 /** Every verb of the program. Pages and the API get this and nothing below it. */
 export interface Services {
@@ -58,6 +61,7 @@ export interface Services {
   readonly offline: Offline
   readonly readiness: Readiness
   readonly notices: Notices
+  readonly retention: Retention
   readonly upkeep: Upkeep
 }
 
@@ -68,13 +72,16 @@ export function createServices(deps: Deps): Services {
   const factors = createFactors(deps, sessions, passkeys, slowDowns)
   const recipients = createRecipients(deps)
   const keys = createKeys(deps, sessions, recipients)
-  const readiness = createReadiness(deps, keys)
-  const tips = createTips(deps, keys)
+  const locks = createWrapLocks(deps)
+  const tipWraps = createTipWraps(deps.db, locks)
+  const readiness = createReadiness(deps, keys, locks)
+  const tips = createTips(deps, keys, locks, tipWraps)
   const photos = createPhotos(deps)
   const gate = createGate(deps)
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
-  const cases = createCases(deps, keys)
+  const retention = createRetention(deps, locks, sessions)
+  const cases = createCases(deps, keys, tipWraps, retention)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
   const identity = createIdentity(deps, sessions)
@@ -89,7 +96,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards, identity, keys),
+    receipts: createReceipts(deps, { cases, rewards, identity, keys, retention }),
     cases,
     rewardRules,
     rewards,
@@ -102,10 +109,11 @@ export function createServices(deps: Deps): Services {
     keys,
     identity,
     recipients,
-    rotations: createRotations(deps, keys, sessions, recipients),
-    offline: createOffline(deps, keys),
+    rotations: createRotations(deps, keys, sessions, recipients, tipWraps),
+    offline: createOffline(deps, keys, tipWraps),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts, identity),
+    retention,
+    upkeep: createUpkeep(deps, { cases, rewards, drafts, identity, retention, tipWraps }),
   }
 }

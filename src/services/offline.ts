@@ -1,10 +1,11 @@
 import { findCase } from '../db/cases.ts'
-import { allPartsOf, notesOf, tipsOf, wrapsOf } from '../db/tips.ts'
+import { allPartsOf, notesOf, tipsOf } from '../db/tips.ts'
 import { DomainError } from '../domain/errors.ts'
 import { normalizeCaseNumber } from '../domain/case-number.ts'
 import { recordAudit } from './audit.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import type { TipWraps } from './tip-wraps.ts'
 
 /** One file of a case that was taken out. */
 export interface OfflineFile {
@@ -24,7 +25,11 @@ export interface Offline {
 
 const SUFFIX = /^tip\./
 
-export function createOffline(deps: Pick<Deps, 'db' | 'clock' | 'files'>, keys: Keys): Offline {
+export function createOffline(
+  deps: Pick<Deps, 'db' | 'clock' | 'files'>,
+  keys: Keys,
+  tipWraps: TipWraps,
+): Offline {
   const { db, clock, files } = deps
   return {
     async exportCase(caseNo) {
@@ -35,13 +40,13 @@ export function createOffline(deps: Pick<Deps, 'db' | 'clock' | 'files'>, keys: 
       const departments = new Map<string, Uint8Array>()
       const tips = await tipsOf(db, row.id)
       const tipIds = tips.map(({ id }) => id)
-      const wraps = await wrapsOf(db, tipIds)
+      const wraps = await tipWraps.of(tipIds)
       const notes = await notesOf(db, tipIds)
       for (const { id, ordinal, case_no: ownNo } of tips) {
-        const own = wraps.filter((one) => one.tip_id === id)
-        const wrap = own.find((one) => one.department_id === row.holder_id) ?? own[0]
+        const own = wraps.filter((one) => one.tipId === id)
+        const wrap = own.find((one) => one.department === row.holder_id) ?? own[0]
         if (!wrap) continue
-        const { department_id: department, epoch } = wrap
+        const { department, epoch } = wrap
         const keyFile = `key-${department}-${epoch}.age`
         if (!departments.has(keyFile)) {
           const grant = (await keys.escrowGrants(department)).find((one) => one.epoch === epoch)

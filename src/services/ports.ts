@@ -6,6 +6,7 @@ import type { ListHead } from '../sealing/recipient-list.ts'
 import type { Jobs } from './jobs.ts'
 import type { Mailer } from './mailer.ts'
 import type { PlanStore } from './plan-store.ts'
+import type { ShredKeys } from './shred-keys.ts'
 import type { DataVersions } from './versions.ts'
 
 /** The time, passed in so that rules can be tested at any moment. */
@@ -99,6 +100,7 @@ export interface Deps {
   readonly clock: Clock
   readonly random: Random
   readonly files: FileStore
+  readonly shredKeys: ShredKeys
   readonly photos: PhotoDecoder
   readonly secrets: ServerSecrets
   readonly pin: RecipientPin

@@ -3,6 +3,7 @@ import { isConnectionLoss } from '../db/connect.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 import { RecipientsRefusedError } from './recipients.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 
 export interface Readiness {
   /** Whether tips can be taken, and if not why, in the public's words. */
@@ -11,7 +12,11 @@ export interface Readiness {
   isOutage(error: unknown): Promise<boolean>
 }
 
-export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Readiness {
+export function createReadiness(
+  deps: Pick<Deps, 'db' | 'plan'>,
+  keys: Keys,
+  locks: Pick<WrapLocks, 'check'>,
+): Readiness {
   async function databaseAnswers(): Promise<boolean> {
     try {
       await sql`select 1`.execute(deps.db)
@@ -33,9 +38,11 @@ export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Re
       }
       const { departments } = (await deps.plan.current()).plan
       const without = departments.filter(({ id }) => !recipients.has(id))
-      return without.length === 0
-        ? { ready: true, reasons: [] }
-        : { ready: false, reasons: ['承办单位的密钥还没有全部准备好，举报内容无法密封，所以暂不接收。'] }
+      const reasons = [
+        ...(without.length === 0 ? [] : ['承办单位的密钥还没有全部准备好，举报内容无法密封，所以暂不接收。']),
+        ...((await locks.check()) ? [] : ['密封钥匙的存放处不完整，运营单位要先从备份恢复，所以暂不接收。']),
+      ]
+      return { ready: reasons.length === 0, reasons }
     },
   }
 }

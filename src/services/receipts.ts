@@ -16,6 +16,7 @@ import { lookupOf } from './lookup.ts'
 import type { Identity } from './identity.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import type { CaseRetention, Retention } from './retention.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
 import type { CaseState } from '../domain/case.ts'
@@ -30,6 +31,7 @@ export interface Followed extends ReporterCase {
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
   readonly reward: ReporterReward
+  readonly retention: CaseRetention
   /** Whether the reward is collected with a PIN of the reporter's own. */
   readonly claimPin: PinState
   /** The reporter gave a name. */
@@ -69,13 +71,16 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(
-  deps: Deps,
-  cases: Cases,
-  rewards: Rewards,
-  identity: Identity,
-  keys: Pick<Keys, 'twoRoles'>,
-): Receipts {
+/** What the verbs of a receipt lead to. */
+interface Verbs {
+  readonly cases: Cases
+  readonly rewards: Rewards
+  readonly identity: Identity
+  readonly keys: Pick<Keys, 'twoRoles'>
+  readonly retention: Retention
+}
+
+export function createReceipts(deps: Deps, { cases, rewards, identity, keys, retention }: Verbs): Receipts {
   const { db, clock, secrets } = deps
   const pins = createClaimPins(deps)
 
@@ -126,8 +131,10 @@ export function createReceipts(
         .selectFrom('tip')
         .innerJoin('case_file', 'case_file.id', 'tip.case_id')
         .selectAll('case_file')
-        .select('tip.named')
+        .select(['tip.named', 'tip.destroyed_day'])
         .where('tip.id', '=', tipId)
+        // Also for who had it open when it was forgotten.
+        .where('tip.forgotten_day', 'is', null)
         .executeTakeFirst()
       if (!own) return null
       const row: CaseRow = own.attached_to === null ? own : await loadCase(db, own.attached_to)
@@ -156,6 +163,7 @@ export function createReceipts(
         holders,
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
+        retention: await retention.ofCase(row, own.destroyed_day),
         claimPin: await pins.stateOf(tipId),
         named: own.named,
         requests: own.named ? await identity.news(tipId) : [],

@@ -1,19 +1,20 @@
 import type { Tx } from '../db/connect.ts'
 import {
-  countOldWraps,
+  countOldLayers,
   currentKey,
   currentKeys,
   holdersOf,
   lockCurrentKey,
   membersFor,
-  replaceWrap,
-  someOldWraps,
+  replaceLayer,
+  someOldLayers,
   type Holder,
   type OldWrap,
 } from '../db/keys.ts'
+import { countOldWraps } from '../db/wraps.ts'
 import { dayOf, daysBetween } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
-import { ownerOf, ownersOf } from '../domain/roles.ts'
+import { ownerOf, ownersOf, ROLE_OWNERS } from '../domain/roles.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { openGrant } from '../sealing/department-keys.ts'
 import { RecipientListError, verifierOf } from '../sealing/recipient-list.ts'
@@ -26,6 +27,7 @@ import type { Deps } from './ports.ts'
 import type { Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
+import type { TipWraps } from './tip-wraps.ts'
 
 /** How things stand with a key that the reader is meant to hold. */
 export interface KeyState {
@@ -121,6 +123,7 @@ export function createRotations(
   keys: Keys,
   sessions: Sessions,
   recipients: Recipients,
+  tipWraps: TipWraps,
 ): Rotations {
   const { db, clock, random, versions } = deps
 
@@ -192,6 +195,27 @@ export function createRotations(
     })
   }
 
+  // A department's tips; of the roles only the approvers hold something that can be moved without a second person.
+  const kindOf = (owner: string): 'layers' | 'none' | 'tips' =>
+    owner === APPROVERS ? 'layers' : ROLE_OWNERS.includes(owner) ? 'none' : 'tips'
+
+  async function countOld(owner: string, epoch: number): Promise<number> {
+    const kind = kindOf(owner)
+    if (kind === 'none') return 0
+    return kind === 'layers' ? countOldLayers(db, epoch) : countOldWraps(db, owner, epoch)
+  }
+
+  async function oldOf(owner: string, epoch: number): Promise<readonly OldWrap[]> {
+    const kind = kindOf(owner)
+    if (kind === 'none') return []
+    return kind === 'layers' ? someOldLayers(db, epoch, BATCH) : tipWraps.old(owner, epoch, BATCH)
+  }
+
+  async function replace(tx: Tx, owner: string, wrap: OldWrap): Promise<boolean> {
+    if (kindOf(owner) === 'layers') return replaceLayer(tx, wrap)
+    return wrap.purpose === 'tip.key' && tipWraps.replace(tx, { ...wrap, department: owner })
+  }
+
   return {
     async stateFor(reader, owner = reader.departmentId) {
       if (!ownersOf(reader).includes(owner)) return null
@@ -203,7 +227,7 @@ export function createRotations(
         replaceSince: key.replace_since,
         held: own,
         // The first generation has none before it: no need to look.
-        oldTips: key.epoch === 1 ? 0 : await countOldWraps(db, owner, key.epoch),
+        oldTips: key.epoch === 1 ? 0 : await countOld(owner, key.epoch),
       }
     },
 
@@ -262,7 +286,7 @@ export function createRotations(
       return {
         epoch: key.epoch,
         recipient: key.recipient,
-        tips: await someOldWraps(db, owner, key.epoch, BATCH),
+        tips: await oldOf(owner, key.epoch),
       }
     },
 
@@ -271,7 +295,7 @@ export function createRotations(
       if (!wraps.every(({ epoch, wrapped }) => epoch === key.epoch && isWrap(wrapped))) throw invalid()
       await db.transaction().execute(async (tx) => {
         let moved = 0
-        for (const wrap of wraps) if (await replaceWrap(tx, owner, wrap)) moved += 1
+        for (const wrap of wraps) if (await replace(tx, owner, wrap)) moved += 1
         await recordAudit(tx, {
           at: clock.now(),
           memberId: reader.memberId,
@@ -281,7 +305,7 @@ export function createRotations(
           data: { epoch: key.epoch, tips: moved },
         })
       })
-      return countOldWraps(db, owner, key.epoch)
+      return countOld(owner, key.epoch)
     },
 
     async due(admin) {
@@ -350,7 +374,7 @@ export function createRotations(
       )
       let tips = 0
       for (;;) {
-        const old = await someOldWraps(db, departmentId, epoch, BATCH)
+        const old = await tipWraps.old(departmentId, epoch, BATCH)
         if (old.length === 0) break
         const moved = await Promise.all(
           old.map(async (wrap) => ({
@@ -365,7 +389,7 @@ export function createRotations(
           })),
         )
         await db.transaction().execute(async (tx) => {
-          for (const wrap of moved) await replaceWrap(tx, departmentId, wrap)
+          for (const wrap of moved) await tipWraps.replace(tx, { ...wrap, department: departmentId })
         })
         tips += moved.length
       }

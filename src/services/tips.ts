@@ -22,6 +22,8 @@ import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
+import type { TipWrap, TipWraps } from './tip-wraps.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 
 /** A photo already sealed to the tip's own recipient and put into the file store. */
 export interface SealedPhoto {
@@ -103,7 +105,7 @@ export interface Tips {
 
 const CASE_NUMBER_TRIES = 4
 
-export function createTips(deps: Deps, keys: Keys): Tips {
+export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: TipWraps): Tips {
   const { db, clock, random, plan, secrets } = deps
 
   async function routed(
@@ -147,10 +149,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
   }
 
   /** The tip's secret for each queue that may open it: the owner, and the dispatcher unless inaction is reported. */
-  async function wraps(
-    input: TipInput,
-    department: string,
-  ): Promise<{ department: string; epoch: number; wrapped: Buffer }[]> {
+  async function wraps(input: TipInput, department: string): Promise<TipWrap[]> {
     const recipients = await keys.recipients()
     const readers =
       input.facts.category === INACTION_CATEGORY
@@ -166,9 +165,10 @@ export function createTips(deps: Deps, keys: Keys): Tips {
           )
         const address = { tip: input.id, department: reader, epoch: key.epoch }
         return {
+          tipId: input.id,
           department: reader,
           epoch: key.epoch,
-          wrapped: Buffer.from(await wrapTipKey(address, input.keys.identity, key.recipient)),
+          wrapped: await wrapTipKey(address, input.keys.identity, key.recipient),
         }
       }),
     )
@@ -204,7 +204,8 @@ export function createTips(deps: Deps, keys: Keys): Tips {
         bytes: utf8(JSON.stringify(input.narrative)),
       })
       const claimPin = input.claimPin ? await hashClaimPin(deps, input.id, input.claimPin) : null
-      const wrapped = await wraps(input, found.department)
+      const slot = await locks.draw()
+      const wrapped = await tipWraps.lock(slot, await wraps(input, found.department))
       const identity = await sealIdentity(input)
       const snapshot = await plan.current()
       const { category, group } = namesOf(snapshot, found.category)
@@ -254,6 +255,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             recipient: input.keys.recipient,
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
+            slot: slot.slot,
             claimPin,
           },
           parts: [
@@ -263,8 +265,8 @@ export function createTips(deps: Deps, keys: Keys): Tips {
               { purpose: 'tip.original', part, sealed: null, blobKey: originalKey },
             ]),
           ],
-          wraps: wrapped,
           identity,
+          wraps: wrapped.map((wrap) => ({ ...wrap, wrapped: Buffer.from(wrap.wrapped) })),
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
           spend: input.spend ?? null,

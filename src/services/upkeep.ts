@@ -3,20 +3,20 @@ import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
 import type { Identity } from './identity.ts'
+import type { Retention } from './retention.ts'
 import type { Rewards } from './rewards.ts'
+import type { TipWraps } from './tip-wraps.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
   /**
    * Ends pauses, dispute and collection windows, forgets stale drafts, old replies, sent mails and spent proofs; once a
-   * day also blobs that no row names.
+   * day also what is kept no longer (see services/retention.ts) and blobs that no row names.
    * @param stop ends it early; what is left is done next time
    */
   run(stop?: AbortSignal): Promise<void>
 }
 
-/** Days for which a repeated filing still gets its first reply. */
-const FILING_DAYS = 7
 /** Days for which the console shows a mail that went out. */
 const MAIL_DAYS = 90
 /**
@@ -29,13 +29,20 @@ const BATCH = 5000
 
 export function createUpkeep(
   deps: Deps,
-  cases: Cases,
-  rewards: Rewards,
-  drafts: Drafts,
-  identity: Identity,
+  verbs: {
+    readonly cases: Cases
+    readonly rewards: Rewards
+    readonly drafts: Drafts
+    readonly identity: Identity
+    readonly retention: Retention
+    readonly tipWraps: TipWraps
+  },
 ): Upkeep {
   const { db, clock, files } = deps
+  const { cases, rewards, drafts, identity, retention, tipWraps } = verbs
   let sweptOn: Day | null = null
+  // Only what was there before its wraps were locked: once done, done.
+  let lockedAll = false
 
   /** Those of the keys that a row names. In one statement, so that a draft that turns into a tip is always seen. */
   async function namedAmong(keys: readonly string[]): Promise<Set<string | null>> {
@@ -77,15 +84,23 @@ export function createUpkeep(
       await cases.tick()
       await rewards.tick()
       await identity.tick()
-      await drafts.purge(addDays(today, -1))
+      await drafts.purge(addDays(today, -(await retention.days('draft'))))
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
-      await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()
+      await db
+        .deleteFrom('filing')
+        .where('day', '<', addDays(today, -(await retention.days('filing'))))
+        .execute()
       await db
         .deleteFrom('mail')
         .where('state', '=', 'sent')
         .where('day', '<', addDays(today, -MAIL_DAYS))
         .execute()
+      if (!lockedAll) {
+        await tipWraps.lockRest(stop)
+        lockedAll = !(stop?.aborted ?? false)
+      }
+      await retention.run(stop)
       if (sweptOn === today) return
       if (await sweepBlobs(startOfDay(addDays(today, -ORPHAN_DAYS)), stop)) sweptOn = today
     },

@@ -80,6 +80,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/staff/departments/': { at: '/staff/departments/', as: 'huanbao-1', shows: 'main form', scripted: true },
   '/staff/members/': { at: '/staff/members/', as: 'guanli-1', shows: 'main li', scripted: true },
   '/staff/notices/': { at: '/staff/notices/', as: 'guanli-1', shows: 'main tbody tr', scripted: true },
+  '/staff/retention/': { at: '/staff/retention/', as: 'shenji-1', shows: 'main tbody tr', scripted: true },
   '/staff/audit/': { at: '/staff/audit/', as: 'shenji-1', shows: 'main tbody tr', scripted: true },
   '/staff/lists/[list]/': {
     at: '/staff/lists/non-compliant/',

@@ -229,7 +229,7 @@ export async function inspect(place: Place, tips: readonly Promised[]): Promise<
   const { db, files } = deps
   try {
     const { rows, complaints } = await partialCases(db)
-    const opener = createOpener({ db, files, escrowIdentity: place.escrowIdentity })
+    const opener = createOpener({ deps, escrowIdentity: place.escrowIdentity })
     const known = new Set<string>()
     let photos = 0
     for (const tip of tips) {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
@@ -42,6 +43,7 @@ beforeEach(async () => {
     clock,
     random: { bytes: random, uuid },
     files: createMemoryFiles(() => now),
+    shredKeys: createMemoryShredKeys(),
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
     pin: createMemoryPin(),

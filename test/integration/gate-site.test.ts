@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, createHmac, randomUUID } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { connectPostgres } from '../../src/db/connect.ts'
+import { connectPglite, connectPostgres } from '../../src/db/connect.ts'
 import { LIMITS } from '../../src/domain/rate.ts'
 import { plainTip } from '../support/app.ts'
 import { startCuttingProxy } from '../support/cutting-proxy.ts'
@@ -13,7 +13,7 @@ import { fillForm, startWalk, tokenOf } from '../support/form-walk.ts'
 import { proofFrom } from '../support/gate.ts'
 import { jpegWithExif, png } from '../support/images.ts'
 import { dumpOf, filesBelow, findSecrets } from '../support/search.ts'
-import { ServerEndedError, startServer } from '../support/server.ts'
+import { prepareData, ServerEndedError, startServer } from '../support/server.ts'
 import { openTestSite, type TestSite } from '../support/site.ts'
 
 // Against the built program behind a proxy on this machine, so that a test says whose request it is.
@@ -197,6 +197,108 @@ describe('what is left of a client', () => {
 
   async function rowsOf(url: string): Promise<Awaited<ReturnType<typeof dumpOf>>> {
     const connection = connectPostgres(url, 1)
+    try {
+      return await dumpOf(connection.db)
+    } finally {
+      await connection.close()
+    }
+  }
+})
+
+describe('after eight abusive clients and a restart', () => {
+  it('no row, file or log holds an address, or anything made of it with what the server keeps', async () => {
+    const dataDir = onPostgres ? site.dataDir : mkdtempSync(join(tmpdir(), 'lantian-attack-'))
+    const temp = mkdtempSync(join(tmpdir(), 'lantian-attack-temp-'))
+    const env = {
+      TRUSTED_PROXY: '127.0.0.1',
+      DEMO: 'off',
+      TMPDIR: temp,
+      ...(onPostgres ? { DATABASE_URL: site.databaseUrl ?? '' } : {}),
+    }
+    const addresses = Array.from({ length: 8 }, (_, index) => `127.77.${200 + index}.${index + 101}`)
+    let logs = ''
+    try {
+      if (!onPostgres) await prepareData(dataDir)
+      const server = await startServer({ dataDir, env })
+      try {
+        await Promise.all(addresses.map((address) => attack(server.url, address)))
+        const limited = await untilLimited(() =>
+          postTip({ plain: plainTip() }, from('127.77.200.101'), server.url),
+        )
+        expectLimited(limited)
+      } finally {
+        await server.stop()
+        logs += server.logs()
+      }
+      const again = await startServer({ dataDir, env })
+      // The limits began anew: nothing of who was here outlived the process.
+      const reply = await postTip({ plain: plainTip() }, from('127.77.200.101'), again.url)
+      expect(reply.status).toBe(201)
+      await again.stop()
+      logs += again.logs()
+
+      const secrets: Record<string, string | Uint8Array> = {}
+      const keys = readdirSync(join(dataDir, 'keys')).map((name) => readFileSync(join(dataDir, 'keys', name)))
+      for (const address of addresses) {
+        secrets[address] = address
+        for (const hash of ['sha256', 'sha1', 'md5']) {
+          secrets[`${hash} of ${address}`] = createHash(hash).update(address).digest()
+        }
+        for (const [index, key] of keys.entries()) {
+          secrets[`HMAC ${index} of ${address}`] = createHmac('sha256', key).update(address).digest()
+        }
+      }
+      const everything = [
+        ...filesBelow(dataDir),
+        ...filesBelow(temp),
+        ...(await rowsIn(dataDir)),
+        { name: 'logs', bytes: Buffer.from(logs) },
+      ]
+      expect(findSecrets(secrets, everything)).toEqual([])
+      // The search finds what is there: what they sent, in the rows, once it is not sealed.
+      expect(findSecrets({ category: 'boiler-coal' }, everything)).not.toEqual([])
+    } finally {
+      rmSync(temp, { recursive: true, force: true })
+      if (!onPostgres) rmSync(dataDir, { recursive: true, force: true })
+    }
+  }, 120_000)
+
+  /** Bad tokens, junk uploads, the worst searches, guessed codes, and more tips than anybody has. */
+  async function attack(url: string, address: string): Promise<void> {
+    const headers = from(address)
+    const junk = new FormData()
+    junk.append('plain', JSON.stringify(plainTip()))
+    junk.append('photos', new File([new Uint8Array(100_000).fill(7)], 'photo.jpg'))
+    const json = { 'content-type': 'application/json' }
+    const worst = new URLSearchParams({ q: '有限公司', authority: 'qu-jianshe', state: 'past' }).toString()
+    const once: (() => Promise<Response>)[] = [
+      () => postTip({ plain: plainTip(), gate: 'bm9uZQ==' }, headers, url),
+      () =>
+        fetch(`${url}/api/v1/tips`, {
+          method: 'POST',
+          headers: { ...headers, 'idempotency-key': randomUUID() },
+          body: junk,
+        }),
+      () => fetch(`${url}/api/v1/lists/non-compliant/entries?${worst}&n=${randomUUID()}`, { headers }),
+      () => fetch(`${url}/lists/non-compliant/?cursor=${address}`, { headers }),
+      () =>
+        fetch(`${url}/api/v1/receipts/open`, {
+          method: 'POST',
+          headers: { ...headers, ...json },
+          body: JSON.stringify({ code: '0'.repeat(24) }),
+        }),
+      () => fetch(`${url}/staff/`, { headers: { ...headers, cookie: `__Host-sid=${address}` } }),
+      () => fetch(`${url}/api/v1/challenges`, { headers }),
+    ]
+    for (const one of once) await (await one()).arrayBuffer()
+    if (address !== '127.77.200.101') return
+    await exhaust(LIMITS['tips-unproven'].burst - 2, () => postTip({ plain: plainTip() }, headers, url))
+  }
+
+  async function rowsIn(dataDir: string): Promise<Awaited<ReturnType<typeof dumpOf>>> {
+    const connection = onPostgres
+      ? connectPostgres(site.databaseUrl ?? '', 1)
+      : await connectPglite(join(dataDir, 'pglite'))
     try {
       return await dumpOf(connection.db)
     } finally {

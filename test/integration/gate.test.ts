@@ -2,13 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { systemRandom } from '../../src/adapters/system.ts'
 import type { Problem } from '../../src/api/problem.ts'
 import { solve } from '../../src/browser/report/proof.ts'
 import { dayOf } from '../../src/domain/day.ts'
-import { CHALLENGE_SECONDS } from '../../src/domain/gate.ts'
+import { CHALLENGE_SECONDS, difficultyFor } from '../../src/domain/gate.ts'
 import { LIMITS } from '../../src/domain/rate.ts'
 import { createServices } from '../../src/services/index.ts'
-import type { ThirdPartyGate } from '../../src/services/ports.ts'
+import type { Challenge, ThirdPartyGate } from '../../src/services/ports.ts'
 import { openTestApp, plainTip, signInAs, tipForm, type TestApp } from '../support/app.ts'
 import { easyGate, proofFrom, putTogether, takeApart } from '../support/gate.ts'
 import { jpegWithExif } from '../support/images.ts'
@@ -161,6 +162,31 @@ describe('a tip from a program', () => {
       /不是本站发出的/,
     ],
     [
+      'a challenge made easier and solved so',
+      async () => {
+        const { challenge } = takeApart(await aProof())
+        Object.assign(challenge.parameters, { cost: 2, keyPrefix: '0' })
+        return solve(challenge as unknown as Challenge)
+      },
+      /不是本站发出的/,
+    ],
+    [
+      'a challenge signed with a secret from before',
+      async () => {
+        const former = easyGate({ clock: app.deps.clock, secret: systemRandom.bytes(32) })
+        return solve(await former.challenge({ purpose: 'tip', holder: '' }, difficultyFor(0)))
+      },
+      /不是本站发出的/,
+    ],
+    [
+      'the parameters of one challenge and the signature of another',
+      async () => {
+        const [one, other] = [takeApart(await aProof()), takeApart(await aProof())]
+        return putTogether({ ...one, challenge: { ...one.challenge, signature: other.challenge.signature } })
+      },
+      /不是本站发出的/,
+    ],
+    [
       'a form’s proof',
       async () => {
         const { cookie } = await app.services.drafts.start()
@@ -309,6 +335,10 @@ describe('a tip from the form', () => {
     ],
     ['a forged proof', () => Promise.resolve({ proof: 'bm9uZQ==' })],
     ['a program’s proof', async () => ({ proof: await aProof() })],
+    [
+      'a proof found before the form was opened',
+      async () => ({ proof: await proofOf(Buffer.from(systemRandom.bytes(48)).toString('base64url')) }),
+    ],
     [
       'the proof of another draft',
       async () => ({ proof: await proofOf((await app.services.drafts.start()).cookie) }),

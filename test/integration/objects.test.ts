@@ -262,6 +262,23 @@ describe('every role, every case', () => {
         sight !== '-' ? 'listed' : HAS_QUEUE.includes(SEATS[as][1]) ? 'absent' : 'forbidden',
     }))
 
+  it('holds, which keep what is sealed: for auditors who meet the case', () =>
+    expectGrid({
+      ask: async (as, thing) => {
+        const { retention } = app.services
+        const code = (error: unknown): string => (error as { code: string }).code
+        const placed = await retention
+          .hold(who[as].session, cases[thing].caseNo, 'audit')
+          .then(() => 'held', code)
+        const lifted = await retention.lift(who[as].session, cases[thing].caseNo).then(() => 'lifted', code)
+        return `${placed}, ${lifted}`
+      },
+      expected: (sight, as) => {
+        if (SEATS[as][1] !== 'auditor') return 'forbidden, forbidden'
+        return sight === '-' ? 'not-found, not-found' : 'held, lifted'
+      },
+    }))
+
   it('the pictures of proofs, which everybody sees once they are published', async () => {
     await expectGrid({
       ask: async (as, thing) =>

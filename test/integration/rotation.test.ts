@@ -7,6 +7,8 @@ import { openPart } from '../../src/sealing/envelope.ts'
 import { makeEpoch, rewrapTipKey, vouch } from '../../src/sealing/rotation.ts'
 import { genesisOf, verifyRecipientList } from '../../src/sealing/recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from '../../src/sealing/tip-keys.ts'
+import { createTipWraps } from '../../src/services/tip-wraps.ts'
+import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
 const DEPARTMENT = 'qu-huanbao'
@@ -65,12 +67,9 @@ async function secretsOf({ session, identity }: TestMember): Promise<Map<number,
 /** What a tip says to whoever has these secrets; null when none of them opens it. */
 async function read(tipId: string, secrets: ReadonlyMap<number, string>): Promise<string | null> {
   const { db } = app.database
-  const wrap = await db
-    .selectFrom('tip_wrap')
-    .selectAll()
-    .where('tip_id', '=', tipId)
-    .where('department_id', '=', DEPARTMENT)
-    .executeTakeFirstOrThrow()
+  const wraps = await createTipWraps(db, createWrapLocks(app.deps)).of([tipId])
+  const wrap = wraps.find(({ department }) => department === DEPARTMENT)
+  if (!wrap) throw new Error('nothing that the department opens')
   const part = await db
     .selectFrom('tip_part')
     .select('sealed')

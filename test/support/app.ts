@@ -6,6 +6,7 @@ import { Hono } from 'hono'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
@@ -21,6 +22,7 @@ import type { FileStore } from '../../src/services/file-store.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { Clock, Deps, ProofOfWork, ThirdPartyGate } from '../../src/services/ports.ts'
+import type { ShredKeys } from '../../src/services/shred-keys.ts'
 import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { createAuthenticator, type Authenticator } from './authenticator.ts'
@@ -52,6 +54,7 @@ export async function openTestApp(
   options: {
     readonly now?: () => Date
     readonly files?: FileStore
+    readonly shredKeys?: ShredKeys
     readonly thirdPartyGate?: ThirdPartyGate
     /** Makes the gate; the real one unless told. */
     readonly gate?: (deps: { readonly clock: Clock; readonly secret: Uint8Array }) => ProofOfWork
@@ -78,6 +81,7 @@ export async function openTestApp(
     clock,
     random: systemRandom,
     files,
+    shredKeys: options.shredKeys ?? createMemoryShredKeys(),
     photos,
     secrets,
     pin: createMemoryPin(),
@@ -130,7 +134,7 @@ export async function openTestApp(
     port,
     routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,
-    ...createOpener({ db, files, escrowIdentity }),
+    ...createOpener({ deps, escrowIdentity }),
     close: async () => {
       await new Promise<void>((resolve) => {
         server?.close(() => {

@@ -1,8 +1,9 @@
-import type { Db } from '../../src/db/connect.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart } from '../../src/sealing/envelope.ts'
 import { unwrapTipKey } from '../../src/sealing/tip-keys.ts'
-import type { FileStore } from '../../src/services/file-store.ts'
+import type { Deps } from '../../src/services/ports.ts'
+import { createTipWraps } from '../../src/services/tip-wraps.ts'
+import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 
 /** Opens what is sealed as a department would, with the key that the escrow holds for it. */
 export interface Opener {
@@ -18,14 +19,14 @@ export interface Opener {
 }
 
 export function createOpener({
-  db,
-  files,
+  deps,
   escrowIdentity,
 }: {
-  readonly db: Db
-  readonly files: FileStore
+  readonly deps: Pick<Deps, 'db' | 'files' | 'random' | 'shredKeys'>
   readonly escrowIdentity: string
 }): Opener {
+  const { db, files } = deps
+  const tipWraps = createTipWraps(db, createWrapLocks(deps))
   // Neither changes while a test looks.
   const departmentKeys = new Map<string, Promise<string>>()
   const tipKeys = new Map<string, Promise<string>>()
@@ -47,12 +48,9 @@ export function createOpener({
   }
 
   async function unwrapped(tip: string, department: string): Promise<string> {
-    const { epoch, wrapped } = await db
-      .selectFrom('tip_wrap')
-      .select(['epoch', 'wrapped'])
-      .where('tip_id', '=', tip)
-      .where('department_id', '=', department)
-      .executeTakeFirstOrThrow()
+    const wrap = (await tipWraps.of([tip])).find((one) => one.department === department)
+    if (!wrap) throw new Error('nothing that this department opens')
+    const { epoch, wrapped } = wrap
     const identity = await remembered(departmentKeys, `${department} ${epoch}`, () =>
       departmentIdentity(department, epoch),
     )

@@ -7,9 +7,7 @@ import {
   photoPartsOf,
   tipIdsOf,
   tipsOf,
-  wrapsOf,
   type NoteRow,
-  type WrapRow,
 } from '../../db/tips.ts'
 import type { CaseAction, Outcome, Role } from '../../domain/case.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
@@ -17,6 +15,8 @@ import type { CaseProof } from '../../domain/privacy.ts'
 import { findVisible, mayOpen, noSuchCase, type Reader } from '../case-access.ts'
 import { toProof } from '../ledger-row.ts'
 import type { Deps } from '../ports.ts'
+import type { CaseRetention, Retention } from '../retention.ts'
+import type { TipWrap, TipWraps } from '../tip-wraps.ts'
 import { toItem, type QueueItem } from './queue.ts'
 import { allowedFor } from './rules.ts'
 
@@ -31,6 +31,8 @@ export interface CaseTip {
   readonly named: boolean
   /** Numbers of its photos within the tip, in the order they were added. */
   readonly photoParts: readonly number[]
+  /** When its content was destroyed: what is left are the plain facts. */
+  readonly destroyedDay: Day | null
   /** Null for readers who may not open it, or while the wrap for their department is missing. */
   readonly wrap: { readonly department: string; readonly epoch: number; readonly wrapped: Uint8Array } | null
   readonly narrative: Uint8Array | null
@@ -78,6 +80,8 @@ export interface CaseDetail {
   readonly tips: readonly CaseTip[]
   readonly proofs: readonly CaseProof[]
   readonly events: readonly CaseEvent[]
+  /** Of the case as it is worked: what of it is still there. */
+  readonly retention: CaseRetention
   /** The holder cannot open some tip until the dispatcher's browser wraps it anew. */
   readonly wrapMissing: boolean
 }
@@ -95,7 +99,11 @@ export interface CaseDetails {
   ): Promise<Uint8Array>
 }
 
-export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock' | 'files'>): CaseDetails {
+export function createCaseDetails(
+  { db, clock, files }: Pick<Deps, 'db' | 'clock' | 'files'>,
+  tipWraps: TipWraps,
+  retention: Retention,
+): CaseDetails {
   return {
     async detail(reader, caseNo) {
       const { row, roles } = await findVisible(db, reader, caseNo)
@@ -103,7 +111,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
       const open = mayOpen(row, reader)
       const tips = await tipsOf(db, row.id)
       const tipIds = tips.map((tip) => tip.id)
-      const wraps = await wrapsOf(db, tipIds)
+      const wraps = await tipWraps.of(tipIds)
       const photos = await photoPartsOf(db, tipIds)
       const narratives = open ? await narrativesOf(db, tipIds) : []
       const notes = open ? await notesOf(db, tipIds) : []
@@ -145,15 +153,22 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
           recipient: tip.recipient,
           callback: tip.callback,
           named: tip.named,
+          destroyedDay: tip.destroyed_day,
           photoParts: photos.filter((photo) => photo.tip_id === tip.id).map(({ part }) => part),
           wrap: open ? wrapFor(reader.departmentId, tip.id, wraps) : null,
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
           notes: notes.filter((note) => note.tip_id === tip.id).map(toNote),
         })),
+        retention: await retention.ofCase(
+          parent ?? row,
+          tips.every((tip) => tip.destroyed_day !== null) ? (tips[0]?.destroyed_day ?? null) : null,
+        ),
         proofs: proofs.map(toProof),
         events: events.map(toEvent),
-        wrapMissing: tipIds.some(
-          (id) => !wraps.some((wrap) => wrap.tip_id === id && wrap.department_id === row.holder_id),
+        wrapMissing: tips.some(
+          ({ id, destroyed_day: destroyed }) =>
+            destroyed === null &&
+            !wraps.some((wrap) => wrap.tipId === id && wrap.department === row.holder_id),
         ),
       }
     },
@@ -169,9 +184,9 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
   }
 }
 
-function wrapFor(departmentId: string, tipId: string, wraps: readonly WrapRow[]): CaseTip['wrap'] {
-  const wrap = wraps.find((one) => one.tip_id === tipId && one.department_id === departmentId)
-  return wrap ? { department: wrap.department_id, epoch: wrap.epoch, wrapped: wrap.wrapped } : null
+function wrapFor(departmentId: string, tipId: string, wraps: readonly TipWrap[]): CaseTip['wrap'] {
+  const wrap = wraps.find((one) => one.tipId === tipId && one.department === departmentId)
+  return wrap ? { department: wrap.department, epoch: wrap.epoch, wrapped: wrap.wrapped } : null
 }
 
 function toNote(row: NoteRow): CaseTip['notes'][number] {

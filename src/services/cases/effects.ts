@@ -11,6 +11,7 @@ import { SUPERVISION_DEPARTMENT } from '../../domain/plan.ts'
 import type { Reader } from '../case-access.ts'
 import type { Keys } from '../keys.ts'
 import type { PlanSnapshot } from '../plan-store.ts'
+import type { TipWraps } from '../tip-wraps.ts'
 import { coarseningOf } from './ledger.ts'
 import type { ActRequest } from './request.ts'
 import { factsOf } from './rules.ts'
@@ -49,7 +50,11 @@ export async function record(
 }
 
 /** Does to the rows what follows from an accepted transition. */
-export async function applyEvent(keys: Keys, step: Step, event: Transition): Promise<void> {
+export async function applyEvent(
+  means: { readonly keys: Keys; readonly tipWraps: TipWraps },
+  step: Step,
+  event: Transition,
+): Promise<void> {
   const { tx, row, today, snapshot, request } = step
   const member = step.reader?.memberId ?? ''
   const worked = [...new Set([...row.worked_by, member])]
@@ -57,7 +62,7 @@ export async function applyEvent(keys: Keys, step: Step, event: Transition): Pro
   const change = (changes: Parameters<typeof updateCase>[2]): Promise<void> =>
     updateCase(tx, row.id, { state: event.to, ...changes })
   const handWrapsTo = (department: string): Promise<void> =>
-    moveWraps(tx, keys, row, department, request.wraps ?? [])
+    moveWraps(tx, means, row, department, request.wraps ?? [])
 
   switch (event.action) {
     case 'accept':
@@ -134,7 +139,7 @@ export async function applyEvent(keys: Keys, step: Step, event: Transition): Pro
     case 'audit_reopen':
       return reopen(step)
     case 'close':
-      return change({})
+      return change({ closed_day: today })
     case 'route':
     case 'route_again':
       throw new Error('routing follows from another action')
@@ -194,6 +199,7 @@ async function reopen(step: Step): Promise<void> {
     concluded_day: null,
     published_by: null,
     dispute_until: null,
+    closed_day: null,
     conclude_due: dueFrom(step, 'conclude').day,
   })
   await routeTo(step, 'route_again', 'reopened', target)

@@ -1,7 +1,7 @@
 import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow } from '../../db/cases.ts'
 import type { Tx } from '../../db/connect.ts'
 import { proofsOf } from '../../db/proofs.ts'
-import { insertNote, tipIdsOf } from '../../db/tips.ts'
+import { insertNote, liveTipIdsOf } from '../../db/tips.ts'
 import type { CaseAction, CaseState } from '../../domain/case.ts'
 import { normalizeCaseNumber } from '../../domain/case-number.ts'
 import { mustTransition, type Transition } from '../../domain/case-transition.ts'
@@ -11,6 +11,7 @@ import { findVisible, mayOpen, noSuchCase, rolesFor, type Reader } from '../case
 import type { Keys } from '../keys.ts'
 import type { PlanSnapshot } from '../plan-store.ts'
 import type { Deps } from '../ports.ts'
+import type { TipWraps } from '../tip-wraps.ts'
 import { applyEvent, record, type Step } from './effects.ts'
 import { project } from './ledger.ts'
 import type { ActRequest, NewNote, NewWrap } from './request.ts'
@@ -33,21 +34,22 @@ export interface CaseMoves {
 
 const MAX_NOTE_BYTES = 200_000
 
-export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
+export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): CaseMoves {
   const { db, clock, random, plan, versions } = deps
+  const means = { keys, tipWraps }
 
   /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger. */
   async function take(step: Step, event: Transition): Promise<CaseRow> {
     await record(step, event, dataOf(step.request, event))
     if (step.request.note) await storeNote(step, step.request.note)
-    await applyEvent(keys, step, event)
+    await applyEvent(means, step, event)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
     return row
   }
 
   async function storeNote({ tx, row, reader, now }: Step, note: NewNote): Promise<void> {
-    const tipIds = await tipIdsOf(tx, row.id)
+    const tipIds = await liveTipIdsOf(tx, row.id)
     if (
       !tipIds.includes(note.tipId) ||
       !isAge(note.sealed) ||
@@ -125,7 +127,7 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
       await db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
         if (!row) throw noSuchCase()
-        await moveWraps(tx, keys, row, row.holder_id, wraps)
+        await moveWraps(tx, means, row, row.holder_id, wraps)
       })
     },
 

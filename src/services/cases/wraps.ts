@@ -1,9 +1,11 @@
 import type { CaseRow } from '../../db/cases.ts'
 import type { Tx } from '../../db/connect.ts'
-import { insertWrap, keepWraps, tipIdsOf, wrappedTipIds } from '../../db/tips.ts'
+import { liveTipIdsOf, tipIdsOf } from '../../db/tips.ts'
+import { keepWraps, wrappedTipIds } from '../../db/wraps.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { DISPATCHER_DEPARTMENT, SUPERVISION_DEPARTMENT } from '../../domain/plan.ts'
 import type { Keys } from '../keys.ts'
+import type { TipWraps } from '../tip-wraps.ts'
 import type { NewWrap } from './request.ts'
 
 const AGE_HEADER = 'age-encryption.org/v1'
@@ -20,12 +22,13 @@ export function isAge(bytes: Uint8Array): boolean {
  */
 export async function moveWraps(
   tx: Tx,
-  keys: Keys,
+  { keys, tipWraps }: { readonly keys: Keys; readonly tipWraps: TipWraps },
   row: CaseRow,
   target: string,
   wraps: readonly NewWrap[],
 ): Promise<void> {
-  const tipIds = await tipIdsOf(tx, row.id)
+  const tipIds = await liveTipIdsOf(tx, row.id)
+  if (tipIds.length === 0) return
   const epoch = (await keys.recipients(tx)).get(target)?.epoch
   const held = await wrappedTipIds(tx, tipIds, target)
   const missing = new Set(tipIds.filter((id) => !held.has(id)))
@@ -36,12 +39,7 @@ export async function moveWraps(
         { field: 'wraps', message: '钥匙与接收单位不符。' },
       ])
     }
-    await insertWrap(tx, {
-      tip_id: wrap.tipId,
-      department_id: target,
-      epoch: wrap.epoch,
-      wrapped: Buffer.from(wrap.wrapped),
-    })
+    await tipWraps.add(tx, { ...wrap, department: target })
   }
   if (missing.size > 0) {
     throw new DomainError('invalid-input', '请先解锁，再把密封内容的钥匙交给接收单位。', [
@@ -53,7 +51,8 @@ export async function moveWraps(
 
 /** Takes the wraps of everybody but `target`, which holds the case, and who reads it besides. */
 export async function dropWraps(tx: Tx, row: CaseRow, target: string): Promise<void> {
-  await keepWraps(tx, await tipIdsOf(tx, row.id), readersOf(row, target))
+  const tipIds = await tipIdsOf(tx, row.id)
+  if (tipIds.length > 0) await keepWraps(tx, tipIds, readersOf(row, target))
 }
 
 /** The dispatcher keeps its wrap; of an inaction case, which it must not read, 区政府督查室 does. */
