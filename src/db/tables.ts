@@ -303,6 +303,28 @@ export interface CaseNoteTable {
   at: Date
 }
 
+export interface MessageTable {
+  tip_id: string
+  number: number
+  side: 'officer' | 'reporter'
+  /** An officer's question for which the case waits. */
+  asks: Generated<boolean>
+  day: Day
+  sealed: Bytes
+  /** SHA-256 of a random value of the form: the same form sent twice is one message. */
+  send_key: Bytes
+  /** Null, like `at`, for what the reporter wrote. */
+  author_id: string | null
+  at: Date | null
+}
+
+export interface MessagePhotoTable {
+  tip_id: string
+  number: number
+  photo: string
+  blob_key: string
+}
+
 export interface ProofTable {
   id: string
   case_id: string
@@ -576,6 +598,8 @@ export interface Database {
   tip_part: TipPartTable
   tip_wrap: TipWrapTable
   case_note: CaseNoteTable
+  message: MessageTable
+  message_photo: MessagePhotoTable
   proof: ProofTable
   case_event: CaseEventTable
   public_case: PublicCaseTable

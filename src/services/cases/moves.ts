@@ -14,7 +14,8 @@ import type { Deps } from '../ports.ts'
 import { applyEvent, record, type Step } from './effects.ts'
 import { project } from './ledger.ts'
 import type { ActRequest, NewNote, NewWrap } from './request.ts'
-import { actorFor, factsOf, inputOf, isNotYet } from './rules.ts'
+import { actorFor, factsOf, inputOf } from './rules.ts'
+import { storeMessage } from './thread.ts'
 import { isAge, moveWraps } from './wraps.ts'
 
 export interface CaseMoves {
@@ -25,6 +26,8 @@ export interface CaseMoves {
   act(reader: Reader, caseNo: string, request: ActRequest): Promise<{ state: CaseState; version: number }>
   /** Wraps for a holder that has none (after a case was reopened to 区政府督查室). */
   rewrap(reader: Reader, caseNo: string, wraps: readonly NewWrap[]): Promise<void>
+  /** Ends the pause of a locked case, since its reporter has answered. */
+  answered(tx: Tx, row: CaseRow, snapshot: PlanSnapshot): Promise<void>
   /** The reporter's one dispute; the caller has checked the receipt. */
   dispute(tipId: string): Promise<void>
   /** What time alone does: pauses and dispute windows end. Answers how many cases moved. */
@@ -40,6 +43,9 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
   async function take(step: Step, event: Transition): Promise<CaseRow> {
     await record(step, event, dataOf(step.request, event))
     if (step.request.note) await storeNote(step, step.request.note)
+    if (step.request.message && event.action === 'ask_reporter') {
+      await storeMessage(step.tx, step.request.message, { ...step, asks: true })
+    }
     await applyEvent(keys, step, event)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
@@ -108,11 +114,15 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
         const today = dayOf(now)
         const facts = factsOf(row, today, reader, inputOf(row, request, proofCount, parent))
         const actor = actorFor(row, reader, roles, request.action, facts)
-        if (isNotYet(request.action)) throw new DomainError('case-transition', '站内留言尚未开通。')
         if (request.action === 'note' && !request.note) {
           throw new DomainError('invalid-input', '请写下记录。', [{ field: 'note', message: '请写下记录。' }])
         }
         const event = mustTransition(row.state as CaseState, request.action, actor, facts)
+        if (request.action === 'ask_reporter' && !request.message) {
+          throw new DomainError('invalid-input', '请写下要问的问题。', [
+            { field: 'message', message: '请写下要问的问题。' },
+          ])
+        }
         return take({ tx, row, snapshot, now, today, reader, request }, event)
       })
       versions.expire()
@@ -128,6 +138,8 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
         await moveWraps(tx, keys, row, row.holder_id, wraps)
       })
     },
+
+    answered: (tx, row, snapshot) => takeAlone(tx, row, snapshot, 'resume', 'reporter'),
 
     async dispute(tipId) {
       const snapshot = await plan.current()
