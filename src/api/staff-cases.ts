@@ -5,6 +5,7 @@ import { DomainError } from '../domain/errors.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
 import { cleanText } from '../domain/tip.ts'
 import type { Runtime } from '../runtime.ts'
+import { officerMessage } from '../schemas/message.ts'
 import { bytes } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
 import type { StaffSession } from '../services/staff.ts'
@@ -28,6 +29,7 @@ const actionBody = z.object({
   note: z
     .object({ tipId: z.uuid(), purpose: z.enum(['tip.note', 'tip.reason']), sealed: bytes(200_000) })
     .optional(),
+  message: officerMessage.optional(),
   hideCategory: z.boolean().optional(),
   hideArea: z.boolean().optional(),
 })
@@ -61,6 +63,7 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
         wrap: tip.wrap && { ...tip.wrap, wrapped: toBase64Url(tip.wrap.wrapped) },
         narrative: text(tip.narrative),
         notes: tip.notes.map((note) => ({ ...note, sealed: text(note.sealed) })),
+        messages: tip.messages.map((message) => ({ ...message, sealed: text(message.sealed) })),
       })),
     })
   })
@@ -78,9 +81,21 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/:caseNo/actions', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const request = check(actionBody, await readJson(c.req.raw))
+    const { message, ...rest } = check(actionBody, await readJson(c.req.raw))
+    const request = { ...rest, ...(message ? { message: { ...message, photos: [] } } : {}) }
     if (request.action === 'publish') await services.sessions.requireRecent(staff)
     return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
+  })
+  api.post('/:caseNo/messages', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    const message = check(officerMessage, await readJson(c.req.raw))
+    const number = await services.cases.write(staff, c.req.param('caseNo'), { ...message, photos: [] })
+    return c.json({ number }, 201)
+  })
+  api.get('/:caseNo/messages/:tipId/photos/:photo', async (c) => {
+    const { caseNo, tipId, photo } = c.req.param()
+    const sealed = await services.cases.messagePhoto(signedIn(c.get('staff')), caseNo, tipId, photo)
+    return c.body(new Uint8Array(sealed), 200, { 'content-type': 'application/octet-stream' })
   })
   api.post('/:caseNo/wraps', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))

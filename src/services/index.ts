@@ -83,7 +83,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards),
+    receipts: createReceipts(deps, cases, rewards, limits),
     cases,
     rewardRules,
     rewards,

@@ -5,9 +5,13 @@ import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
+import { EnvelopeError } from '../sealing/envelope-error.ts'
+import { openMessage, openMessagePhoto } from '../sealing/message.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
-import type { Cases } from './cases.ts'
+import type { Cases, NewMessage, ReporterThread, SealedMessage } from './cases.ts'
+import type { PlainMessage } from './cases/messages.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
+import type { RateLimits } from './limits.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
@@ -26,15 +30,47 @@ export interface Followed extends ReporterCase {
   readonly reward: ReporterReward
 }
 
+/** A message as the reporter reads it. */
+export interface ReporterMessage extends SealedMessage {
+  /** Null where the receipt was opened without its code: then the reader's own program opens it. */
+  readonly text: string | null
+  /** Ids of its photos; known with the text. */
+  readonly photos: readonly string[]
+  /** It was changed on its way or in the store, and does not open. */
+  readonly damaged: boolean
+}
+
+export interface OpenedThread extends Omit<ReporterThread, 'messages'> {
+  /** The cookie carries the key, so the texts are here. */
+  readonly readable: boolean
+  readonly messages: readonly ReporterMessage[]
+}
+
 export interface Receipts {
-  /** A cookie value for a code, or null. Malformed, unknown and known codes do the same work. */
+  /**
+   * A cookie value for a code, or null. Malformed, unknown and known codes do the same work. The cookie carries the
+   * reporter's key, sealed, so that messages can be opened in memory until it ends; nothing of it is stored.
+   */
   open(code: string): Promise<string | null>
-  /** The same for a program that derives `auth` itself. */
+  /** The same for a program that derives `auth` itself, and opens messages itself. */
   openAuth(auth: string): Promise<string | null>
   /** Null when the cookie is missing, forged or late. */
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
+  /** Null when the receipt is not open. */
+  thread(cookie: string | null): Promise<OpenedThread | null>
+  /** A photo of a message: opened when the cookie carries the key, else sealed. Null when there is none. */
+  photo(
+    cookie: string | null,
+    photo: string,
+  ): Promise<{ readonly bytes: Uint8Array; readonly sealed: boolean } | null>
+  /**
+   * Writes to the department.
+   * @returns as {@link Cases.answer}
+   * @throws {DomainError} as that, and `rate-limited`
+   */
+  answer(cookie: string | null, message: PlainMessage | Omit<NewMessage, 'tipId'>): Promise<boolean>
   /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
   claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
 }
@@ -44,40 +80,74 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
+/** What the cookie holds. */
+interface Session {
+  readonly tipId: string
+  /** In ms since 1970. */
+  readonly until: number
+  /** The reporter's secret; only where it came through this server. */
+  readonly identity?: string
+}
+
+const notOpen = (): DomainError => new DomainError('not-found', '请先用查询码打开您的举报。')
+
+export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, limits: RateLimits): Receipts {
   const { db, clock, secrets } = deps
 
-  async function openAuth(auth: string): Promise<string | null> {
+  async function openSession(auth: string, identity?: string): Promise<string | null> {
     const found = await db
       .selectFrom('tip')
       .select('id')
       .where('lookup', '=', lookupOf(secrets.lookup, auth))
       .executeTakeFirst()
-    const value = { tipId: found?.id ?? deps.random.uuid(), until: clock.now().getTime() + SESSION_MS }
+    const value: Session = {
+      tipId: found?.id ?? deps.random.uuid(),
+      until: clock.now().getTime() + SESSION_MS,
+      ...(identity === undefined ? {} : { identity }),
+    }
     const cookie = toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
     return found ? cookie : null
   }
 
-  async function tipOf(cookie: string | null): Promise<string | null> {
+  async function sessionOf(cookie: string | null): Promise<Session | null> {
     const sealed = cookie === null ? null : fromBase64Url(cookie)
     if (!sealed) return null
     try {
-      const value = (await openJson(secrets.cookie, PURPOSE, sealed)) as { tipId: string; until: number }
-      return value.until > clock.now().getTime() ? value.tipId : null
+      const value = (await openJson(secrets.cookie, PURPOSE, sealed)) as Session
+      return value.until > clock.now().getTime() ? value : null
     } catch {
       return null
+    }
+  }
+
+  const tipOf = async (cookie: string | null): Promise<string | null> =>
+    (await sessionOf(cookie))?.tipId ?? null
+
+  async function opened(session: Session, message: SealedMessage): Promise<ReporterMessage> {
+    const { tipId, identity } = session
+    if (identity === undefined) return { ...message, text: null, photos: [], damaged: false }
+    const { number, from, sealed } = message
+    try {
+      return {
+        ...message,
+        ...(await openMessage({ tip: tipId, number, from }, identity, sealed)),
+        damaged: false,
+      }
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error
+      return { ...message, text: null, photos: [], damaged: true }
     }
   }
 
   return {
     async open(code) {
       const parsed = parseReceiptCode(code)
-      const { auth } = await deriveReceipt(parsed ?? DECOY)
-      const cookie = await openAuth(auth)
+      const { auth, identity } = await deriveReceipt(parsed ?? DECOY)
+      const cookie = await openSession(auth, identity)
       return parsed === null ? null : cookie
     },
 
-    openAuth,
+    openAuth: (auth) => openSession(auth),
 
     async current(cookie) {
       const tipId = await tipOf(cookie)
@@ -123,9 +193,36 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
       if (tipId !== null) await cases.dispute(tipId)
     },
 
+    async thread(cookie) {
+      const session = await sessionOf(cookie)
+      const thread = session && (await cases.threadOf(session.tipId))
+      if (!session || !thread) return null
+      return {
+        ...thread,
+        readable: session.identity !== undefined,
+        messages: await Promise.all(thread.messages.map((message) => opened(session, message))),
+      }
+    },
+
+    async photo(cookie, photo) {
+      const session = await sessionOf(cookie)
+      const bytes = session && (await cases.photoOf(session.tipId, photo))
+      if (!session || !bytes) return null
+      if (session.identity === undefined) return { bytes, sealed: true }
+      const address = { tip: session.tipId, photo }
+      return { bytes: await openMessagePhoto(address, session.identity, bytes), sealed: false }
+    },
+
+    async answer(cookie, message) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) throw notOpen()
+      limits.take('messages', limits.keyOf(tipId))
+      return cases.answer(tipId, message)
+    },
+
     async claim(cookie, seed, again) {
       const tipId = await tipOf(cookie)
-      if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
+      if (tipId === null) throw notOpen()
       return rewards.claim(tipId, seed, again)
     },
   }
