@@ -9,6 +9,7 @@ import { createReceiptCode, formatReceiptCode, parseReceiptCode } from '../../sr
 import { createRuntime } from '../../src/runtime.ts'
 import type * as Aes from '../../src/sealing/aes.ts'
 import type * as Bound from '../../src/sealing/bound.ts'
+import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import { plainTip, tipForm } from '../support/app.ts'
 import { fillForm, receiptCodeOf, startWalk } from '../support/form-walk.ts'
@@ -40,6 +41,7 @@ vi.mock('../../src/sealing/aes.ts', async (original) => {
 const DESCRIPTION = '金丝雀描述乙：凌晨两点半烧轮胎 canary-words'
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
+const MESSAGE = '金丝雀留言丙：三号门后面还有一个 canary-message'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
 
@@ -76,6 +78,7 @@ const told = () => ({
   description: DESCRIPTION,
   place: PLACE,
   phone: PHONE,
+  message: MESSAGE,
   'EXIF text': EXIF_TEXT,
   'EXIF position': positionIn(photo),
   'photo as sent': photo.slice(Math.floor(photo.length / 2), Math.floor(photo.length / 2) + 48),
@@ -163,6 +166,11 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
 
       // A reporter comes back, another one mistypes, a third one is refused.
       expect((await walk.send('/track/', { code })).status).toBe(303)
+      const written = await walk.send('/track/', { action: 'message', text: MESSAGE }, [photo])
+      expect(written.status).toBe(303)
+      expect((await walk.get('/track/')).html).toContain(MESSAGE)
+      secrets['receipt cookie'] = /__Host-receipt=([\w-]+)/.exec(walk.cookie)?.[1] ?? ''
+      secrets['reporter’s key'] = (await deriveReceipt(code)).identity
       await walk.send('/track/', { code: `${code.slice(0, -1)}U` })
       await startWalk(server.url).send('/report/', { category: DESCRIPTION })
       await fetch(`${server.url}/api/v1/tips?${new URLSearchParams({ q: PLACE }).toString()}`, {
@@ -233,6 +241,8 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
           lane: 'normal',
           draftId: null,
         })
+        const opened = await services.receipts.open(receiptCode)
+        await services.receipts.answer(opened, { key: randomUUID(), text: MESSAGE, photos: [] })
         rows = await dumpOf(runtime.deps.db)
       } finally {
         await runtime.close()

@@ -96,6 +96,7 @@ export async function openTestApp(
     engine: database.engine,
     demoLogins: [],
     demoReceipt: null,
+    demoAsked: null,
     keepUp: () => {},
     close: () => Promise.resolve(),
   }

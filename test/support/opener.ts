@@ -8,6 +8,8 @@ import type { FileStore } from '../../src/services/file-store.ts'
 export interface Opener {
   /** What a tip says. */
   openNarrative(tipId: string, department: string): Promise<Record<string, unknown>>
+  /** A tip's secret, out of the wrap for a department. */
+  tipIdentity(tipId: string, department: string): Promise<string>
   /** A photo's bytes. */
   openPhoto(
     tipId: string,
@@ -63,6 +65,8 @@ export function createOpener({
     remembered(tipKeys, `${tip} ${department}`, () => unwrapped(tip, department))
 
   return {
+    tipIdentity,
+
     async openNarrative(tipId, department) {
       const part = await db
         .selectFrom('tip_part')

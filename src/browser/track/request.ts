@@ -4,6 +4,10 @@ export interface TrackPage {
   readonly root: HTMLElement
 }
 
+/** What of the page changes; null in a document that is not this page. */
+export const mainOf = (page: Document): HTMLElement | null =>
+  page.querySelector('[data-track]')?.closest('main') ?? null
+
 const PAGE_MS = 60_000
 
 /**
@@ -22,7 +26,7 @@ export function requestPage(body: FormData | null = null): Promise<TrackPage> {
     xhr.onerror = xhr.ontimeout = xhr.onabort = failed
     xhr.onload = () => {
       const page = xhr.response as Document | null
-      const root = page?.querySelector<HTMLElement>('[data-track]')
+      const root = page && mainOf(page)
       if (page && root) resolve({ document: page, root })
       else failed()
     }

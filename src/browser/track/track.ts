@@ -3,7 +3,7 @@ import { parseReceiptCode } from '../../domain/receipt.ts'
 import { cleanText } from '../../domain/tip.ts'
 import { fromBase64Url, toBase64Url } from '../../sealing/bytes.ts'
 import type * as Sealing from './sealing.ts'
-import { ask, Refusal, requestPage, type TrackPage } from './request.ts'
+import { ask, mainOf, Refusal, requestPage, type TrackPage } from './request.ts'
 
 // The receipt code stays on this device: what goes out is a value derived from it, by which the server finds the case
 // but opens nothing. The key to the messages lives in this page's memory; a reload asks for the code again.
@@ -21,7 +21,7 @@ let identity: string | null = null
 let isBusy = false
 let previews: string[] = []
 
-const root = (): HTMLElement | null => document.querySelector('[data-track]')
+const root = (): HTMLElement | null => mainOf(document)
 const loadSealing = (): Promise<typeof Sealing> => import('./sealing.ts')
 
 function element<K extends keyof HTMLElementTagNameMap>(
@@ -35,9 +35,12 @@ function element<K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
+// Outside of what is replaced, so that it is heard.
+const status = element('p', { class: 'visually-hidden', role: 'status' })
+document.body.append(status)
+
 function say(text: string): void {
-  const status = document.querySelector('[data-track-status]')
-  if (status) status.textContent = text
+  status.textContent = text
 }
 
 /** Says at the form what went wrong. Nothing is sent another way by itself. */
@@ -63,7 +66,7 @@ async function show(page: TrackPage, focus: string): Promise<void> {
   const fresh = document.adoptNode(page.root)
   root()?.replaceWith(fresh)
   document.title = page.document.title
-  if (fresh.dataset['track'] === 'closed') identity = null
+  if (fresh.querySelector('[data-track="closed"]')) identity = null
   enhance(fresh)
   if (identity !== null) await openThread(fresh, identity)
   const target = fresh.querySelector<HTMLElement>('.error-summary') ?? fresh.querySelector<HTMLElement>(focus)
