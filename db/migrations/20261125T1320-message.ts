@@ -1,10 +1,10 @@
 import { sql, type Kysely } from 'kysely'
 
-/** What officer and reporter write to each other about a tip, sealed to both. */
+/** What officer and reporter write to each other about a tip, sealed to both, and where to say that something changed. */
 const UP = [
   // Of a reporter's message only the day: the number gives the order.
   `create table message (
-    tip_id uuid not null references tip,
+    tip_id uuid not null references tip on delete cascade,
     number integer not null check (number >= 1),
     side text not null check (side in ('officer','reporter')),
     asks boolean not null default false check (not asks or side = 'officer'),
@@ -25,7 +25,15 @@ const UP = [
     photo text not null,
     blob_key text not null unique,
     primary key (tip_id, photo),
-    foreign key (tip_id, number) references message
+    foreign key (tip_id, number) references message on delete cascade
+  )`,
+  // An address, sealed under a key that is not in the database. The id alone goes to the queue of jobs.
+  `create table follow_mail (
+    tip_id uuid primary key references tip on delete cascade,
+    id uuid not null unique,
+    sealed bytea not null,
+    changed boolean not null default false,
+    told_day date
   )`,
 ]
 
@@ -34,5 +42,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {
-  await sql.raw('drop table message_photo, message').execute(db)
+  await sql.raw('drop table follow_mail, message_photo, message').execute(db)
 }

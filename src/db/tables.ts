@@ -325,6 +325,15 @@ export interface MessagePhotoTable {
   blob_key: string
 }
 
+export interface FollowMailTable {
+  tip_id: string
+  id: string
+  sealed: Bytes
+  /** Something of the case has changed since the last mail. */
+  changed: Generated<boolean>
+  told_day: Day | null
+}
+
 export interface ProofTable {
   id: string
   case_id: string
@@ -600,6 +609,7 @@ export interface Database {
   case_note: CaseNoteTable
   message: MessageTable
   message_photo: MessagePhotoTable
+  follow_mail: FollowMailTable
   proof: ProofTable
   case_event: CaseEventTable
   public_case: PublicCaseTable

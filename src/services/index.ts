@@ -2,6 +2,7 @@ import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
+import { createFollowMail, type FollowMail } from './follow-mail.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createKeys, type Keys } from './keys.ts'
@@ -40,6 +41,7 @@ export interface Services {
   readonly photos: Photos
   readonly drafts: Drafts
   readonly receipts: Receipts
+  readonly followMail: FollowMail
   readonly cases: Cases
   readonly rewardRules: RewardRules
   readonly rewards: Rewards
@@ -70,6 +72,7 @@ export function createServices(deps: Deps): Services {
   const limits = createRateLimits(deps)
   const drafts = createDrafts(deps, tips, photos, gate, limits)
   const cases = createCases(deps, keys)
+  const followMail = createFollowMail(deps)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
   return {
@@ -83,7 +86,8 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards, limits),
+    receipts: createReceipts(deps, cases, rewards, limits, followMail),
+    followMail,
     cases,
     rewardRules,
     rewards,

@@ -85,7 +85,9 @@ export function createPhotos(deps: Pick<Deps, 'photos' | 'files' | 'random'>): P
     },
     async sealMessage(bytes, { tipId: tip, recipients }) {
       const id = key()
-      const [blobKey] = await store(await sealMessagePhoto({ tip, photo: id }, recipients, await decode(bytes)))
+      const [blobKey] = await store(
+        await sealMessagePhoto({ tip, photo: id }, recipients, await decode(bytes)),
+      )
       return { id, blobKey }
     },
     async keepSealed(id, sealed) {

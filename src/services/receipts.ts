@@ -11,6 +11,7 @@ import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { Cases, NewMessage, ReporterThread, SealedMessage } from './cases.ts'
 import type { PlainMessage } from './cases/messages.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
+import type { FollowMail } from './follow-mail.ts'
 import type { RateLimits } from './limits.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
@@ -71,6 +72,13 @@ export interface Receipts {
    * @throws {DomainError} as that, and `rate-limited`
    */
   answer(cookie: string | null, message: PlainMessage | Omit<NewMessage, 'tipId'>): Promise<boolean>
+  /** Whether an address is kept for this receipt; null when it is not open, or no mail leaves this house. */
+  followed(cookie: string | null): Promise<boolean | null>
+  /**
+   * Keeps an address to write to when something changes, in the place of the one before; null forgets it.
+   * @throws {DomainError} `not-found`, `invalid-input` with the field `mail`, `rate-limited`
+   */
+  follow(cookie: string | null, address: string | null): Promise<void>
   /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
   claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
 }
@@ -91,7 +99,13 @@ interface Session {
 
 const notOpen = (): DomainError => new DomainError('not-found', '请先用查询码打开您的举报。')
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, limits: RateLimits): Receipts {
+export function createReceipts(
+  deps: Deps,
+  cases: Cases,
+  rewards: Rewards,
+  limits: RateLimits,
+  followMail: FollowMail,
+): Receipts {
   const { db, clock, secrets } = deps
 
   async function openSession(auth: string, identity?: string): Promise<string | null> {
@@ -218,6 +232,19 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards, limit
       if (tipId === null) throw notOpen()
       limits.take('messages', limits.keyOf(tipId))
       return cases.answer(tipId, message)
+    },
+
+    async followed(cookie) {
+      const tipId = followMail.offered ? await tipOf(cookie) : null
+      return tipId === null ? null : followMail.has(tipId)
+    },
+
+    async follow(cookie, address) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) throw notOpen()
+      if (address === null) return followMail.forget(tipId)
+      limits.take('messages', limits.keyOf(tipId))
+      await followMail.keep(tipId, address)
     },
 
     async claim(cookie, seed, again) {

@@ -7,9 +7,13 @@ import { openMessage, openMessagePhoto, sealMessage, sealMessagePhoto } from '..
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import { wrapTipKey } from '../../src/sealing/tip-keys.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
+import { createFollowMail } from '../../src/services/follow-mail.ts'
+import { jobHandlers, type Jobs } from '../../src/services/jobs.ts'
+import { MailError } from '../../src/services/mailer.ts'
 import type { OpenedThread } from '../../src/services/receipts.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 import { jpegWithExif } from '../support/images.ts'
+import { createMemoryMailer, quiet } from '../support/notices.ts'
 
 /** A Wednesday; five working days later is the next Wednesday. */
 const WEDNESDAY = '2026-11-25'
@@ -17,13 +21,26 @@ const HOLDER = 'qu-huanbao'
 const NEXT = 'qu-zhifa'
 const THIRD = 'qu-jianshe'
 
+const mailer = createMemoryMailer()
+/** Mails that wait for their moment: which, and how long. */
+const waiting: { id: string; delay: number }[] = []
+const jobs: Jobs = {
+  open: () =>
+    Promise.resolve({
+      sendMail: (_tx, id, delay = 0) => {
+        waiting.push({ id, delay })
+        return Promise.resolve()
+      },
+    }),
+}
+
 let app: TestApp
 let now = startOfDay(WEDNESDAY)
 let officer: TestMember
 let nextOfficer: TestMember
 let thirdOfficer: TestMember
 beforeAll(async () => {
-  app = await openTestApp({ now: () => now })
+  app = await openTestApp({ now: () => now, notices: () => ({ ...quiet, jobs, mailer }) })
   officer = await signInAs(app, HOLDER, ['officer'])
   nextOfficer = await signInAs(app, NEXT, ['officer'])
   thirdOfficer = await signInAs(app, THIRD, ['officer'])
@@ -417,5 +434,122 @@ describe('an opened receipt', () => {
       .execute()
     expect((await asReporter(tip, form('再看。'), { json: false })).status).toBe(409)
     expect(await blobs()).toBe(before + 1)
+  })
+})
+
+describe('an address for “something changed”', () => {
+  const ADDRESS = 'somebody@example.org'
+  const never = new AbortController().signal
+  const rowOf = ({ tipId }: Filed) =>
+    app.database.db.selectFrom('follow_mail').selectAll().where('tip_id', '=', tipId).executeTakeFirst()
+  const follow = async (which: Filed, address: string | null) =>
+    app.services.receipts.follow(await open(which), address)
+  /** The evening comes, then each mail's moment. */
+  async function evening(): Promise<readonly { to: string; subject: string; text: string; html: string }[]> {
+    waiting.length = mailer.sent.length = 0
+    await app.services.followMail.collect()
+    for (const { id } of waiting) await jobHandlers(app.services).mail(id, never)
+    return mailer.sent
+  }
+  beforeEach(async () => {
+    await app.database.db.deleteFrom('follow_mail').execute()
+  })
+
+  it('gets one mail an evening, which says nothing else', async () => {
+    expect(await app.services.receipts.followed(await open(tip))).toBe(false)
+    await follow(tip, ` ${ADDRESS} `)
+    expect(await app.services.receipts.followed(await open(tip))).toBe(true)
+    expect(await evening()).toEqual([])
+
+    await app.services.cases.write(officer.session, tip.caseNo, await words(officer, tip, '已到现场。'))
+    await ask(tip, '请问是几号门？')
+    const mails = await evening()
+    expect(mails.map(({ to }) => to)).toEqual([ADDRESS])
+    expect(waiting.every(({ delay }) => delay >= 0 && delay < 3 * 3600)).toBe(true)
+    const said = JSON.stringify(mails)
+    for (const word of [tip.caseNo, tip.tipId, tip.code, '已到现场', '几号门', HOLDER, 'http', '举报']) {
+      expect(said).not.toContain(word)
+    }
+    expect(await evening()).toEqual([])
+    // What the reporter does is no news to the reporter.
+    await answer(tip, '三号门。')
+    expect(await evening()).toEqual([])
+  })
+
+  it('is told of its own case alone, and of the question only whoever was asked', async () => {
+    const other = await aTip()
+    await follow(tip, ADDRESS)
+    await follow(other, 'another@example.org')
+    await app.services.cases.write(officer.session, tip.caseNo, await words(officer, tip, '已到现场。'))
+    expect((await evening()).map(({ to }) => to)).toEqual([ADDRESS])
+  })
+
+  it('rests sealed, all of one length, and the staff never gets it', async () => {
+    await follow(tip, ADDRESS)
+    const long = `${'a'.repeat(60)}@${'b'.repeat(60)}.example.org`
+    const other = await aTip()
+    await follow(other, long)
+    const rows = [await rowOf(tip), await rowOf(other)]
+    expect(rows.map((row) => row?.sealed.length)).toEqual([282, 282])
+    for (const row of rows) expect(row?.sealed.includes('example.org')).toBe(false)
+    const detail = await app.services.cases.detail(officer.session, tip.caseNo)
+    expect(JSON.stringify(detail)).not.toContain('follow')
+    // Put into another tip's place it does not open.
+    await app.database.db
+      .updateTable('follow_mail')
+      .set({ sealed: rows[1]?.sealed ?? Buffer.alloc(0) })
+      .where('tip_id', '=', tip.tipId)
+      .execute()
+    await expect(app.services.followMail.deliver(rows[0]?.id ?? '', never)).rejects.toThrow()
+  })
+
+  it('is forgotten when its owner says so, also when a mail was on its way, and with the case', async () => {
+    await follow(tip, ADDRESS)
+    await ask(tip, '请问是几号门？')
+    waiting.length = mailer.sent.length = 0
+    await app.services.followMail.collect()
+    await follow(tip, null)
+    for (const { id } of waiting) await jobHandlers(app.services).mail(id, never)
+    expect(mailer.sent).toEqual([])
+    expect(await rowOf(tip)).toBeUndefined()
+
+    await follow(tip, ADDRESS)
+    await app.database.db
+      .updateTable('case_file')
+      .set({ state: 'published', paused_until: null, dispute_until: '2026-11-24' })
+      .where('case_no', '=', tip.caseNo)
+      .execute()
+    await app.services.cases.tick()
+    expect((await caseOf(tip)).state).toBe('closed')
+    expect(await rowOf(tip)).toBeUndefined()
+  })
+
+  it('is tried again when the provider is busy, and not when it refuses for good', async () => {
+    await follow(tip, ADDRESS)
+    const { id = '' } = (await rowOf(tip)) ?? {}
+    mailer.failNext(new MailError('busy'))
+    await expect(app.services.followMail.deliver(id, never)).rejects.toThrow('busy')
+    mailer.failNext(new MailError('refused', true))
+    expect(await app.services.followMail.deliver(id, never)).toBe(true)
+  })
+
+  it.each([
+    '',
+    'nobody',
+    'a@b',
+    'a@example.org, b@example.org',
+    'Name <a@example.org>',
+    'a@example.org\r\nBcc: b@example.org',
+  ])('is refused when it is none: %j', async (address) => {
+    await expect(follow(tip, address)).rejects.toMatchObject({
+      code: 'invalid-input',
+      fields: [{ field: 'mail' }],
+    })
+  })
+
+  it('is not asked for where mails stay on the disk', async () => {
+    const here = createFollowMail({ ...app.deps, mailer: createMemoryMailer('outbox') })
+    expect(here.offered).toBe(false)
+    await expect(here.keep(tip.tipId, ADDRESS)).rejects.toMatchObject({ code: 'invalid-input' })
   })
 })

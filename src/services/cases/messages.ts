@@ -1,6 +1,7 @@
 import { findCase, lockCase, setWorkers, workedCaseNo, type CaseRow } from '../../db/cases.ts'
 import type { Db, Tx } from '../../db/connect.ts'
 import { askedTip, messagePhoto, messagesOf } from '../../db/messages.ts'
+import { markFollowers } from '../../db/follow-mail.ts'
 import { tipIdsOf } from '../../db/tips.ts'
 import type { CaseState } from '../../domain/case.ts'
 import { mayOfficer } from '../../domain/case-refusals.ts'
@@ -120,6 +121,7 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
         if (refused) throw new DomainError(refused.code, refused.message)
         const isNew = await storeMessage(tx, message, { row, now, today, reader, asks: false })
         if (!isNew) return
+        await markFollowers(tx, row.id, message.tipId)
         await setWorkers(tx, row.id, [...new Set([...row.worked_by, reader.memberId])])
         await recordAudit(tx, {
           at: now,

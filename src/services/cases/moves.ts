@@ -1,5 +1,6 @@
 import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow } from '../../db/cases.ts'
 import type { Tx } from '../../db/connect.ts'
+import { forgetFollowers, markFollowers } from '../../db/follow-mail.ts'
 import { proofsOf } from '../../db/proofs.ts'
 import { insertNote, tipIdsOf } from '../../db/tips.ts'
 import type { CaseAction, CaseState } from '../../domain/case.ts'
@@ -47,6 +48,8 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
       await storeMessage(step.tx, step.request.message, { ...step, asks: true })
     }
     await applyEvent(keys, step, event)
+    if (event.to === 'closed') await forgetFollowers(step.tx, step.row.id)
+    else if (event.actor !== 'reporter' && event.action !== 'note') await markFollowers(step.tx, step.row.id)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
     return row

@@ -115,7 +115,9 @@ export function createCaseQueue({ db, clock }: Pick<Deps, 'db' | 'clock'>): Case
       const unanswered = await unansweredAmong(db, ids)
       const last = rows.length > limit ? page.at(-1) : undefined
       return {
-        items: page.map((row) => toItem(row, today, { ...(totals.get(row.id) ?? NO_TIPS), unanswered: unanswered.has(row.id) })),
+        items: page.map((row) =>
+          toItem(row, today, { ...(totals.get(row.id) ?? NO_TIPS), unanswered: unanswered.has(row.id) }),
+        ),
         next: last ? encodeCursor([last.position, last.case_no]) : null,
       }
     },
