@@ -55,7 +55,7 @@ async function noteForms(page: Page, sent: string[]): Promise<void> {
   await page.exposeFunction('noteSent', (text: string) => void sent.push(text))
   await page.addInitScript(() => {
     const { noteSent } = window as unknown as { noteSent: (text: string) => Promise<void> }
-    const real = window.fetch
+    const real = window.fetch.bind(window)
     window.fetch = async (input, init) => {
       if (init?.body instanceof FormData) {
         for (const value of init.body.values()) {

@@ -1,5 +1,6 @@
 import { leaks } from '../../domain/leak.ts'
 import { cleanText, type Narrative } from '../../domain/tip.ts'
+import { pairOf } from '../../sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
 import { MAX_MESSAGE, type Side } from '../../domain/message.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
@@ -153,13 +154,15 @@ async function showThread(tip: Tip, identity: string): Promise<void> {
 
 /** A message for the reporter of a tip, sealed to both sides for the next place in its thread. */
 async function sealedFor(form: HTMLFormElement, tipId: string, text: string): Promise<object> {
-  if (tips.length === 0) tips = (await getJson<{ tips: readonly Tip[] }>(base)).tips
   const tip = tips.find(({ id }) => id === tipId)
-  if (!tip) throw new Error('没有这件举报。')
+  const identity = secrets.get(tipId)
+  if (!tip || identity === undefined) throw new Error('请先解锁，再给举报人留言。')
+  // From the tip's own secret, not as the server tells it.
+  const { recipient } = await pairOf(identity)
   const number = tip.messages.length + 1
   const sealed = await sealMessage(
     { tip: tip.id, number, from: 'officer' },
-    [tip.recipient, tip.reporterRecipient],
+    [recipient, tip.reporterRecipient],
     { text, photos: [] },
   )
   // The same for every try of what was typed, so that it is sent once.

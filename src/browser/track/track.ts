@@ -18,6 +18,7 @@ interface Thread {
 const SEND_TRIES = 3
 
 let identity: string | null = null
+let ownRecipient: string | null = null
 let isBusy = false
 let previews: string[] = []
 
@@ -154,6 +155,7 @@ async function openWithCode(form: HTMLFormElement): Promise<void> {
     body: JSON.stringify({ auth: keys.auth }),
   })
   identity = keys.identity
+  ownRecipient = keys.recipient
   await show(await requestPage(), 'h1')
 }
 
@@ -179,6 +181,9 @@ async function sendSealed(form: HTMLFormElement, text: string): Promise<void> {
   form.dataset['key'] ??= toBase64Url(crypto.getRandomValues(new Uint8Array(24)))
   for (let attempt = 1; ; attempt += 1) {
     const { tip, recipients, next } = await ask<Thread>('current/messages').catch(orEnded)
+    if (ownRecipient !== null && !recipients.includes(ownRecipient)) {
+      throw new Error('本站给的接收人里没有您自己的钥匙，没有发出。请刷新页面再试；还是这样，请拨打热线。')
+    }
     const photos = pictures.map(() => hex(crypto.getRandomValues(new Uint8Array(16))))
     const address = { tip, number: next, from: 'reporter' } as const
     const sealed = toBase64Url(await sealMessage(address, recipients, { text, photos }))
