@@ -42,7 +42,9 @@ export function createFollowMail(deps: Deps): FollowMail {
   const purpose = (tipId: string): string => `follow-mail:${tipId}`
 
   return {
-    offered: mailer.kind !== 'outbox',
+    get offered() {
+      return mailer.kind !== 'outbox'
+    },
 
     async has(tipId) {
       const row = await db
