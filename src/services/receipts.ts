@@ -224,7 +224,13 @@ export function createReceipts(
       if (!session || !bytes) return null
       if (session.identity === undefined) return { bytes, sealed: true }
       const address = { tip: session.tipId, photo }
-      return { bytes: await openMessagePhoto(address, session.identity, bytes), sealed: false }
+      try {
+        return { bytes: await openMessagePhoto(address, session.identity, bytes), sealed: false }
+      } catch (error) {
+        // Somebody has changed it: not shown as if it were what was sent.
+        if (error instanceof EnvelopeError) return null
+        throw error
+      }
     },
 
     async answer(cookie, message) {

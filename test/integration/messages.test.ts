@@ -395,6 +395,15 @@ describe('an opened receipt', () => {
     expect(bytes.subarray(0, 3).toString('hex')).toBe('ffd8ff')
     expect(bytes.includes('exif-canary')).toBe(false)
     expect(bytes.includes('Exif')).toBe(false)
+    // Another one put in its place is not shown as this.
+    const [stored] = await app.database.db
+      .selectFrom('message_photo')
+      .select('blob_key')
+      .where('tip_id', '=', tip.tipId)
+      .execute()
+    await app.files.delete(stored?.blob_key ?? '')
+    await app.files.put(stored?.blob_key ?? '', Buffer.from('age-encryption.org/v1 something else'))
+    expect(await app.services.receipts.photo(await open(tip), message?.photos[0] ?? '')).toBeNull()
   })
 
   it.each([
