@@ -34,6 +34,7 @@ export interface NewTip {
     readonly recipient: string
     readonly callback: boolean
     readonly photoCount: number
+    readonly claimPin: Buffer | null
   }
   readonly parts: readonly {
     readonly purpose: string
@@ -99,9 +100,11 @@ export async function insertTip(
           ${tip.concludeDue}::date, ${tip.dueCount}::int, ${tip.dueUnit}
         from accepted
       ), new_tip as (
-        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by)
+        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
+          claim_pin)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
-          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server'
+          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server',
+          ${tip.tip.claimPin}::bytea
         from accepted
       ), new_parts as (
         insert into tip_part (tip_id, purpose, part, sealed, blob_key)

@@ -18,7 +18,7 @@ export interface FollowMail {
   /** Mails leave this house; else they would lie on its disk with their address. */
   readonly offered: boolean
   has(tipId: string): Promise<boolean>
-  /** @throws {DomainError} `invalid-input` with the field `mail` */
+  /** @throws {DomainError} `invalid-input` with the field `mail`; `not-found` */
   keep(tipId: string, address: string): Promise<void>
   forget(tipId: string): Promise<void>
   /** One mail to everybody for whom something changed since the last, each at a moment of its own. Answers how many. */
@@ -61,6 +61,8 @@ export function createFollowMail(deps: Deps): FollowMail {
         const message = '邮箱写得不对，请检查。'
         throw new DomainError('invalid-input', message, [{ field: 'mail', message }])
       }
+      const tip = await db.selectFrom('tip').select('id').where('id', '=', tipId).executeTakeFirst()
+      if (!tip) throw new DomainError('not-found', '请先用查询码打开您的举报。')
       const bytes = utf8(address.padEnd(PADDED))
       const sealed = Buffer.from(await sealBytes(key, purpose(tipId), bytes, (n) => random.bytes(n)))
       const row = { id: random.uuid(), sealed, changed: false, told_day: null }

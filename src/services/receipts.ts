@@ -10,6 +10,7 @@ import { openMessage, openMessagePhoto } from '../sealing/message.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { Cases, NewMessage, ReporterThread, SealedMessage } from './cases.ts'
 import type { PlainMessage } from './cases/messages.ts'
+import { createClaimPins, type PinState } from './claim-pins.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import type { FollowMail } from './follow-mail.ts'
 import type { RateLimits } from './limits.ts'
@@ -29,6 +30,8 @@ export interface Followed extends ReporterCase {
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
   readonly reward: ReporterReward
+  /** Whether the reward is collected with a PIN of the reporter's own. */
+  readonly claimPin: PinState
 }
 
 /** A message as the reporter reads it. */
@@ -49,13 +52,14 @@ export interface OpenedThread extends Omit<ReporterThread, 'messages'> {
 
 export interface Receipts {
   /**
-   * A cookie value for a code, or null. Malformed, unknown and known codes do the same work. The cookie carries the
-   * reporter's key, sealed, so that messages can be opened in memory until it ends; nothing of it is stored.
+   * A cookie value for a code. Malformed, unknown and known codes do the same work and get a value of the same length;
+   * which it was shows only when {@link Receipts.current} is asked. It carries the reporter's key, sealed, so that
+   * messages can be opened in memory until it ends; nothing of it is stored.
    */
-  open(code: string): Promise<string | null>
+  open(code: string): Promise<string>
   /** The same for a program that derives `auth` itself, and opens messages itself. */
-  openAuth(auth: string): Promise<string | null>
-  /** Null when the cookie is missing, forged or late. */
+  openAuth(auth: string): Promise<string>
+  /** Null when the cookie is missing, forged or late, or of a code that nobody has. */
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
@@ -79,8 +83,12 @@ export interface Receipts {
    * @throws {DomainError} `not-found`, `invalid-input` with the field `mail`, `rate-limited`
    */
   follow(cookie: string | null, address: string | null): Promise<void>
-  /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
-  claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
+  /**
+   * See {@link Rewards.claim}.
+   * @param pin as typed; '' where none is asked for
+   * @throws {DomainError} `not-found` when the receipt is not open, `reward-transition`, `invalid-input` for the PIN
+   */
+  claim(cookie: string | null, seed: string, again: boolean, pin: string): Promise<Claimed>
 }
 
 const PURPOSE = 'receipt.session'
@@ -107,8 +115,9 @@ export function createReceipts(
   followMail: FollowMail,
 ): Receipts {
   const { db, clock, secrets } = deps
+  const pins = createClaimPins(deps)
 
-  async function openSession(auth: string, identity?: string): Promise<string | null> {
+  async function openSession(auth: string, identity?: string): Promise<string> {
     const found = await db
       .selectFrom('tip')
       .select('id')
@@ -119,8 +128,7 @@ export function createReceipts(
       until: clock.now().getTime() + SESSION_MS,
       ...(identity === undefined ? {} : { identity }),
     }
-    const cookie = toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
-    return found ? cookie : null
+    return toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
   }
 
   async function sessionOf(cookie: string | null): Promise<Session | null> {
@@ -157,8 +165,8 @@ export function createReceipts(
     async open(code) {
       const parsed = parseReceiptCode(code)
       const { auth, identity } = await deriveReceipt(parsed ?? DECOY)
-      const cookie = await openSession(auth, identity)
-      return parsed === null ? null : cookie
+      // The decoy's own value is nobody's: what cannot be a code finds no tip, even one filed under the decoy.
+      return openSession(parsed === null ? `not/${auth}` : auth, identity)
     },
 
     openAuth: (auth) => openSession(auth),
@@ -199,6 +207,7 @@ export function createReceipts(
         holders,
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
+        claimPin: await pins.stateOf(tipId),
       }
     },
 
@@ -253,9 +262,12 @@ export function createReceipts(
       await followMail.keep(tipId, address)
     },
 
-    async claim(cookie, seed, again) {
+    async claim(cookie, seed, again, pin) {
       const tipId = await tipOf(cookie)
       if (tipId === null) throw notOpen()
+      // Where there is nothing to collect no try is used up.
+      const { stage } = await rewards.ofTip(tipId)
+      if (stage === 'claimable' || stage === 'claimed') await pins.check(tipId, pin)
       return rewards.claim(tipId, seed, again)
     },
   }

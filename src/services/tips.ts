@@ -13,6 +13,7 @@ import { utf8 } from '../sealing/bytes.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
+import { hashClaimPin } from './claim-pins.ts'
 import { filingKeys } from './filing-keys.ts'
 import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
@@ -44,6 +45,8 @@ export interface TipInput {
   readonly lane: Lane
   /** A proof of the bot gate, used up by this filing; none when it is left out. */
   readonly spend?: Spend | null
+  /** Six digits without which the reward is not collected at `/track/`; none when it is left out. */
+  readonly claimPin?: string | null
   /** A draft to be forgotten in the same breath. */
   readonly draftId: string | null
   /** SHA-256 of that draft as it was read: when it is another one by now, nothing is filed. */
@@ -186,6 +189,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
         part: 0,
         bytes: utf8(JSON.stringify(input.narrative)),
       })
+      const claimPin = input.claimPin ? await hashClaimPin(deps, input.id, input.claimPin) : null
       const wrapped = await wraps(input, found.department)
       const snapshot = await plan.current()
       const { category, group } = namesOf(snapshot, found.category)
@@ -235,6 +239,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             recipient: input.keys.recipient,
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
+            claimPin,
           },
           parts: [
             { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },

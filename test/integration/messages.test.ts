@@ -92,11 +92,7 @@ async function words(by: TestMember, tip: Filed, text: string, key = randomUUID(
 const ask = async (tip: Filed, text: string, by = officer) =>
   act(by, tip, { action: 'ask_reporter', message: await words(by, tip, text) })
 
-const open = async ({ code }: Filed): Promise<string> => {
-  const cookie = await app.services.receipts.open(code)
-  if (cookie === null) throw new Error('the code opens nothing')
-  return cookie
-}
+const open = ({ code }: Filed): Promise<string> => app.services.receipts.open(code)
 const threadOf = async (tip: Filed): Promise<OpenedThread> => {
   const thread = await app.services.receipts.thread(await open(tip))
   if (!thread) throw new Error('no thread')
@@ -172,7 +168,7 @@ describe('a question to the reporter', () => {
   it('is nothing without its words', async () => {
     await expect(act(officer, tip, { action: 'ask_reporter' })).rejects.toMatchObject({
       code: 'invalid-input',
-      fields: [{ field: 'message' }],
+      fields: [{ field: 'text' }],
     })
     expect((await caseOf(tip)).state).toBe('accepted')
   })
@@ -335,11 +331,15 @@ describe('an opened receipt', () => {
     const cookie = await open(tip)
     expect((await app.services.receipts.thread(await open(other)))?.messages).toEqual([])
     const changed = cookie.replace(/^.(.*).$/, (_, middle: string) => `A${middle}A`)
-    for (const wrong of [null, '', 'A'.repeat(300), changed]) {
+    const nobodys = await app.services.receipts.open('0'.repeat(24))
+    for (const wrong of [null, '', 'A'.repeat(300), changed, nobodys]) {
       expect(await app.services.receipts.thread(wrong)).toBeNull()
       await expect(
         app.services.receipts.answer(wrong, { key: randomUUID(), text: '不该有的', photos: [] }),
       ).rejects.toMatchObject({ code: 'not-found' })
+      await expect(app.services.receipts.follow(wrong, 'somebody@example.org')).rejects.toMatchObject({
+        code: 'not-found',
+      })
     }
     now = new Date(now.getTime() + 21 * 60_000)
     expect(await app.services.receipts.thread(cookie)).toBeNull()
@@ -348,7 +348,7 @@ describe('an opened receipt', () => {
   it('without its code shows sealed messages, which the reporter’s own program opens', async () => {
     await ask(tip, '请问是几号门？')
     const keys = await deriveReceipt(tip.code)
-    const cookie = (await app.services.receipts.openAuth(keys.auth)) ?? ''
+    const cookie = await app.services.receipts.openAuth(keys.auth)
     const reply = await fetch(`${app.url}/api/v1/receipts/current/messages`, {
       headers: { cookie: `${RECEIPT_COOKIE.name}=${cookie}` },
     })

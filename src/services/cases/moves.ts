@@ -123,7 +123,7 @@ export function createCaseMoves(deps: Deps, keys: Keys): CaseMoves {
         const event = mustTransition(row.state as CaseState, request.action, actor, facts)
         if (request.action === 'ask_reporter' && !request.message) {
           throw new DomainError('invalid-input', '请写下要问的问题。', [
-            { field: 'message', message: '请写下要问的问题。' },
+            { field: 'text', message: '请写下要问的问题。' },
           ])
         }
         return take({ tx, row, snapshot, now, today, reader, request }, event)

@@ -24,7 +24,7 @@ export interface Writing {
 }
 
 const unsealed = (): DomainError =>
-  new DomainError('invalid-input', '留言没有封好，请重试。', [{ field: 'message', message: '无法保存。' }])
+  new DomainError('invalid-input', '留言没有封好，请重试。', [{ field: 'text', message: '无法保存。' }])
 
 /**
  * The number of the next message about a tip.
@@ -36,7 +36,7 @@ export async function nextNumber(tx: Tx, tipId: string, photos: number): Promise
     throw new DomainError(
       'invalid-input',
       `这件举报的留言已经到上限（${MAX_THREAD} 条、${MAX_THREAD_PHOTOS} 张照片），不能再发。有新情况请重新举报。`,
-      [{ field: 'message', message: '已到上限。' }],
+      [{ field: 'text', message: '已到上限。' }],
     )
   }
   return size.messages + 1
