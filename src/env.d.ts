@@ -15,6 +15,7 @@ declare namespace App {
     client: import('./services/limits.ts').ClientKey
     /** The receipt code that `/track/` offers in a demonstration. */
     demoReceipt: string | null
+    demoAsked: string | null
     staff: import('./services/staff.ts').StaffSession | null
   }
 }

@@ -194,6 +194,7 @@ app.use(async (c, next) => {
     client: c.get('client'),
     demoLogins: runtime.demoLogins,
     demoReceipt: runtime.demoReceipt,
+    demoAsked: runtime.demoAsked,
   } satisfies App.Locals)
   await next()
   // Without the adapter, cookies set by a page are ours to send.

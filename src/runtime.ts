@@ -19,7 +19,14 @@ import { connectPglite, connectPostgres, type Connection } from './db/connect.ts
 import { ensurePlan } from './db/ensure-plan.ts'
 import { createBoss, installJobs, jobsAreInstalled } from './db/job-schema.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, demoReceipt, dropUnfinishedDemo, loadDemo, type DemoLogin } from './demo/load.ts'
+import {
+  demoAsked,
+  demoLogins,
+  demoReceipt,
+  dropUnfinishedDemo,
+  loadDemo,
+  type DemoLogin,
+} from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { jobHandlers } from './services/jobs.ts'
 import type { Mailer } from './services/mailer.ts'
@@ -40,6 +47,8 @@ export interface Runtime {
   readonly demoLogins: readonly DemoLogin[]
   /** The receipt code that `/track/` offers in a demonstration. */
   readonly demoReceipt: string | null
+  /** The one of a case that waits for its reporter's answer. */
+  readonly demoAsked: string | null
   /**
    * Works the queue of jobs (see services/jobs.ts) until `close()`: upkeep soon, then everything at its time. Nothing
    * in a process that only serves.
@@ -157,6 +166,7 @@ export async function createRuntime(
       engine: connection.engine,
       demoLogins: config.demo ? await demoLogins(config.dataDir) : [],
       demoReceipt: config.demo ? await demoReceipt(config.dataDir) : null,
+      demoAsked: config.demo ? await demoAsked(config.dataDir) : null,
       keepUp() {
         if (worker) starting ??= setTimeout(() => void jobs.work(jobHandlers(services)), JOBS_AFTER_MS)
       },

@@ -9,6 +9,7 @@ import * as recipientEntry from './20261125T1310-recipient-entry.ts'
 import * as retention from './20261125T1310-retention.ts'
 import * as claimPin from './20261125T1320-claim-pin.ts'
 import * as identity from './20261125T1320-identity.ts'
+import * as message from './20261125T1320-message.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -22,4 +23,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T1310-retention': retention,
   '20261125T1320-claim-pin': claimPin,
   '20261125T1320-identity': identity,
+  '20261125T1320-message': message,
 }

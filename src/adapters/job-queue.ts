@@ -176,8 +176,9 @@ export function createJobQueue(
       const boss = await open()
       const { fromKysely } = await import('pg-boss')
       return {
-        async sendMail(tx, mailId) {
-          const id = await boss.send(MAIL, { id: mailId } satisfies MailJob, { db: fromKysely(tx) })
+        async sendMail(tx, mailId, delaySeconds = 0) {
+          const options = { db: fromKysely(tx), ...(delaySeconds > 0 ? { startAfter: delaySeconds } : {}) }
+          const id = await boss.send(MAIL, { id: mailId } satisfies MailJob, options)
           if (id === null) throw new Error('the queue took no job')
         },
       }

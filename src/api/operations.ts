@@ -24,6 +24,7 @@ import {
 } from '../schemas/api.ts'
 import { entryFilterSchema, entrySummarySchema, entryViewSchema, listSummarySchema } from '../schemas/list.ts'
 import { claimBody, claimedReply, paidGroupReply, rewardsReply } from '../schemas/reward.ts'
+import { answerBody, sentReply, threadReply } from '../schemas/message.ts'
 import { gateProof, tipPlain } from '../schemas/tip.ts'
 
 /** A route of the public API, as far as its document tells of it. */
@@ -209,6 +210,42 @@ export const OPERATIONS: readonly Operation[] = [
     cookie: true,
     reply: followedReply,
     refusals: ['not-found'],
+  },
+  {
+    method: 'get',
+    path: '/receipts/current/messages',
+    summary: '和承办单位的留言',
+    description:
+      '每条都封给这件举报和举报人两方。用 code 打开的，服务器在内存里解封并给出 text；用 auth 打开的，由程序自己解封。',
+    cookie: true,
+    reply: threadReply,
+    refusals: ['not-found'],
+  },
+  {
+    method: 'post',
+    path: '/receipts/current/messages',
+    summary: '给承办单位留言，或回答提问',
+    description:
+      '可以发 JSON，也可以发 multipart/form-data：字段 sealed 或 plain 是同样内容的 JSON，照片在后面的字段 photos，最多 3 张。plain 的照片收到即去掉拍摄信息并密封；sealed 的照片也要先封好。序号被对方占用时回答 stale-version，重新封好再发。承办单位正在等您回答的，回答后马上继续办。',
+    header: {
+      name: 'Idempotency-Key',
+      description: '16 到 200 个可见 ASCII 字符的随机值；同一个值重复提交，只算一条',
+      example: '8d1c5f0a6b2e7394',
+    },
+    cookie: true,
+    body: answerBody,
+    reply: sentReply,
+    status: 201,
+    refusals: [
+      'invalid-input',
+      'not-found',
+      'case-transition',
+      'stale-version',
+      'photo-rejected',
+      'too-large',
+      'rate-limited',
+    ],
+    example: { body: { plain: { text: '昨天夜里又冒烟了，还是三号门。' } } },
   },
   {
     method: 'post',

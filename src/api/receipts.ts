@@ -7,6 +7,7 @@ import { receiptOpen } from '../schemas/api.ts'
 import { claimBody } from '../schemas/reward.ts'
 import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
+import { takeAnswer, threadJson } from './messages.ts'
 
 /** The reporter's side for programs; the code travels in a body only, then a cookie stands for it. */
 export function createReceiptsApi({ services, random }: Runtime): Hono<ApiEnv> {
@@ -25,6 +26,16 @@ export function createReceiptsApi({ services, random }: Runtime): Hono<ApiEnv> {
     const found = await services.receipts.current(RECEIPT_COOKIE.read(c.req.raw))
     if (!found) throw unknown()
     return c.json(found)
+  })
+  api.get('/current/messages', async (c) => {
+    const thread = await services.receipts.thread(RECEIPT_COOKIE.read(c.req.raw))
+    if (!thread) throw unknown()
+    return c.json(threadJson(thread))
+  })
+  api.post('/current/messages', async (c) => {
+    const cookie = RECEIPT_COOKIE.read(c.req.raw)
+    await takeAnswer(services, { request: c.req.raw, cookie, client: c.get('client') })
+    return c.json({ sent: true }, 201)
   })
   api.post('/current/dispute', async (c) => {
     const cookie = RECEIPT_COOKIE.read(c.req.raw)

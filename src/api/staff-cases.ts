@@ -6,6 +6,7 @@ import { MAX_PHOTO_BYTES, photoRejected } from '../domain/photo.ts'
 import { photoReviewOf } from '../domain/redaction.ts'
 import { cleanText } from '../domain/tip.ts'
 import type { Runtime } from '../runtime.ts'
+import { officerMessage } from '../schemas/message.ts'
 import { bytes } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
 import { notReviewed } from '../services/cases/proofs.ts'
@@ -30,6 +31,7 @@ const actionBody = z.object({
   note: z
     .object({ tipId: z.uuid(), purpose: z.enum(['tip.note', 'tip.reason']), sealed: bytes(200_000) })
     .optional(),
+  message: officerMessage.optional(),
   hideCategory: z.boolean().optional(),
   hideArea: z.boolean().optional(),
 })
@@ -64,6 +66,7 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
         wrap: tip.wrap && { ...tip.wrap, wrapped: toBase64Url(tip.wrap.wrapped) },
         narrative: text(tip.narrative),
         notes: tip.notes.map((note) => ({ ...note, sealed: text(note.sealed) })),
+        messages: tip.messages.map((message) => ({ ...message, sealed: text(message.sealed) })),
       })),
     })
   })
@@ -81,9 +84,21 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/:caseNo/actions', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const request = check(actionBody, await readJson(c.req.raw))
+    const { message, ...rest } = check(actionBody, await readJson(c.req.raw))
+    const request = { ...rest, ...(message ? { message: { ...message, photos: [] } } : {}) }
     if (request.action === 'publish') await services.sessions.requireRecent(staff)
     return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
+  })
+  api.post('/:caseNo/messages', async (c) => {
+    const staff = changing(c.get('staff'), c.req.header('x-form-token'))
+    const message = check(officerMessage, await readJson(c.req.raw))
+    const number = await services.cases.write(staff, c.req.param('caseNo'), { ...message, photos: [] })
+    return c.json({ number }, 201)
+  })
+  api.get('/:caseNo/messages/:tipId/photos/:photo', async (c) => {
+    const { caseNo, tipId, photo } = c.req.param()
+    const sealed = await services.cases.messagePhoto(signedIn(c.get('staff')), caseNo, tipId, photo)
+    return c.body(new Uint8Array(sealed), 200, { 'content-type': 'application/octet-stream' })
   })
   api.post('/:caseNo/wraps', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))

@@ -3,6 +3,7 @@ import type { Day } from '../domain/day.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
 import type { CaseRow } from './cases.ts'
 import type { Db } from './connect.ts'
+import { UNANSWERED } from './messages.ts'
 
 /** Queues with a number beside their name. */
 export const COUNTED_BUCKETS = [
@@ -14,6 +15,7 @@ export const COUNTED_BUCKETS = [
   'concluded',
   'arbitration',
   'triage',
+  'unanswered',
 ] as const
 export type CountedBucket = (typeof COUNTED_BUCKETS)[number]
 
@@ -88,6 +90,8 @@ function inBucket(bucket: QueueBucket, today: Day, soon: Day): Expression<SqlBoo
       return sql`state = 'arbitration'`
     case 'triage':
       return sql`${UNFINISHED} and holder_id = ${DISPATCHER_DEPARTMENT} and not (${WAITING} and lane = 'unverified')`
+    case 'unanswered':
+      return sql`state not in ('closed', 'attached') and id in ${UNANSWERED}`
     case 'finished':
       return sql`state in ('published', 'closed', 'attached')`
     case 'all':

@@ -152,7 +152,12 @@ export async function blobKeysOf(tx: Tx, tipIds: readonly string[]): Promise<str
     .where('tip_id', 'in', tipIds)
     .where('blob_key', 'is not', null)
     .execute()
-  return rows.flatMap((row) => row.blob_key ?? [])
+  const photos = await tx
+    .selectFrom('message_photo')
+    .select('blob_key')
+    .where('tip_id', 'in', tipIds)
+    .execute()
+  return [...rows, ...photos].flatMap((row) => row.blob_key ?? [])
 }
 
 /** A case whose reporter's name is still sealed somewhere, or whose account is, as worked. In the order of their ids. */
@@ -220,7 +225,14 @@ export async function deleteLayers(
 
 /** Takes the rows of some tips' content. What stays is the tip itself: that there was one, and when. */
 export async function deleteContent(tx: Tx, tipIds: readonly string[], day: Day): Promise<void> {
-  for (const table of ['case_note', 'tip_wrap', 'tip_part'] as const) {
+  for (const table of [
+    'follow_mail',
+    'message_photo',
+    'message',
+    'case_note',
+    'tip_wrap',
+    'tip_part',
+  ] as const) {
     await tx.deleteFrom(table).where('tip_id', 'in', tipIds).execute()
   }
   await tx.updateTable('tip').set({ destroyed_day: day }).where('id', 'in', tipIds).execute()

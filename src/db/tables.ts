@@ -379,6 +379,37 @@ export interface CaseNoteTable {
   at: Date
 }
 
+export interface MessageTable {
+  tip_id: string
+  number: number
+  side: 'officer' | 'reporter'
+  /** An officer's question for which the case waits. */
+  asks: Generated<boolean>
+  day: Day
+  sealed: Bytes
+  /** SHA-256 of a random value of the form: the same form sent twice is one message. */
+  send_key: Bytes
+  /** Null, like `at`, for what the reporter wrote. */
+  author_id: string | null
+  at: Date | null
+}
+
+export interface MessagePhotoTable {
+  tip_id: string
+  number: number
+  photo: string
+  blob_key: string
+}
+
+export interface FollowMailTable {
+  tip_id: string
+  id: string
+  sealed: Bytes
+  /** Something of the case has changed since the last mail. */
+  changed: Generated<boolean>
+  told_day: Day | null
+}
+
 export interface ProofTable {
   id: string
   case_id: string
@@ -675,6 +706,9 @@ export interface Database {
   identity_request: IdentityRequestTable
   payee_release: PayeeReleaseTable
   case_note: CaseNoteTable
+  message: MessageTable
+  message_photo: MessagePhotoTable
+  follow_mail: FollowMailTable
   proof: ProofTable
   case_event: CaseEventTable
   public_case: PublicCaseTable

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
 import { ownerOf, ownersOf } from '../domain/roles.ts'
+import { sealMessage } from '../sealing/message.ts'
 import { createTipKeys, wrapTipKey } from '../sealing/tip-keys.ts'
 import { createMemberKeys, SALT_BYTES } from '../sealing/member-keys.ts'
 import { generatePassphrase } from '../sealing/passphrase.ts'
@@ -11,7 +12,7 @@ import { utf8 } from '../sealing/bytes.ts'
 import { sealPart } from '../sealing/envelope.ts'
 import type { Reader } from '../services/case-access.ts'
 import { createServices, type Services } from '../services/index.ts'
-import type { NewWrap } from '../services/cases/request.ts'
+import type { NewMessage, NewWrap } from '../services/cases/request.ts'
 import type { Deps } from '../services/ports.ts'
 import { DEMO_ACCOUNTS, type DemoAccount } from './accounts.ts'
 import { drawing } from './drawings.ts'
@@ -26,10 +27,11 @@ export interface DemoLogin extends DemoAccount {
 
 const ACCOUNTS_JSON = 'demo-accounts.json'
 const RECEIPT_TXT = 'demo-receipt.txt'
+const ASKED_TXT = 'demo-receipt-asked.txt'
 /** Lies in the data directory while a demonstration is being loaded. */
 const LOADING = 'demo-loading'
 /** What loading one makes there; nothing else has been made before. */
-const MADE = ['pglite', 'blobs', 'outbox', RECEIPT_TXT, 'demo-accounts.txt', ACCOUNTS_JSON]
+const MADE = ['pglite', 'blobs', 'outbox', RECEIPT_TXT, ASKED_TXT, 'demo-accounts.txt', ACCOUNTS_JSON]
 // The lowest the browser accepts: a dozen accounts are made while somebody waits for the first start.
 const KDF = { memoryKiB: 47_104, iterations: 1, parallelism: 1 } as const
 const MORNING_MS = 9 * 3_600_000
@@ -46,6 +48,11 @@ export async function demoLogins(dataDir: string): Promise<readonly DemoLogin[]>
 /** The receipt code of a demonstration's reward that can be claimed; null elsewhere. */
 export async function demoReceipt(dataDir: string): Promise<string | null> {
   return readFile(join(dataDir, RECEIPT_TXT), 'utf8').catch(() => null)
+}
+
+/** The receipt code of a demonstration's reporter who is asked something; null elsewhere. */
+export async function demoAsked(dataDir: string): Promise<string | null> {
+  return readFile(join(dataDir, ASKED_TXT), 'utf8').catch(() => null)
 }
 
 /**
@@ -79,6 +86,7 @@ interface FiledStory {
   readonly caseNo: string
   readonly tipId: string
   readonly keys: KeyPair
+  readonly receiptCode: string
 }
 
 async function fileStory(cast: Cast, story: DemoStory): Promise<FiledStory> {
@@ -116,7 +124,7 @@ async function fileStory(cast: Cast, story: DemoStory): Promise<FiledStory> {
     lane: 'normal',
     draftId: null,
   })
-  return { caseNo: filed.caseNo, tipId, keys }
+  return { caseNo: filed.caseNo, tipId, keys, receiptCode }
 }
 
 /** The tip's secret wrapped anew for another department, as an officer's browser does it. */
@@ -152,8 +160,49 @@ async function askWho(
   await services.identity.ask(session, caseNo, request)
 }
 
-/** Plays a case as far as it has come; answers its number. `before` is the case that an attached one joins. */
-async function playStory(cast: Cast, story: DemoStory, today: Day, before: string | null): Promise<string> {
+/** Sealed as the officer's browser does it. */
+async function officerWrites(
+  { services, deps }: Cast,
+  officer: Reader,
+  { caseNo, tipId }: FiledStory,
+  text: string,
+): Promise<NewMessage> {
+  const tip = (await services.cases.detail(officer, caseNo)).tips.find(({ id }) => id === tipId)
+  if (!tip) throw new Error('the story has lost its tip')
+  const number = tip.messages.length + 1
+  const recipients = [tip.recipient, tip.reporterRecipient]
+  const sealed = await sealMessage({ tip: tipId, number, from: 'officer' }, recipients, { text, photos: [] })
+  return { tipId, number, key: deps.random.uuid(), sealed, photos: [] }
+}
+
+async function playThread(
+  cast: Cast,
+  { thread = [] }: DemoStory,
+  filed: FiledStory,
+  officer: Reader,
+  { version, day, today }: { version: number; day: Day; today: Day },
+): Promise<void> {
+  const { services, deps } = cast
+  for (const [index, { from, text, asks }] of thread.entries()) {
+    const at = addDays(day, index)
+    cast.setDay(at > today ? today : at)
+    if (from === 'reporter') {
+      await services.cases.answer(filed.tipId, { key: deps.random.uuid(), text, photos: [] })
+      continue
+    }
+    const message = await officerWrites(cast, officer, filed, text)
+    if (asks) await services.cases.act(officer, filed.caseNo, { action: 'ask_reporter', version, message })
+    else await services.cases.write(officer, filed.caseNo, message)
+  }
+}
+
+/** Plays a case as far as it has come; answers it. `before` is the case that an attached one joins. */
+async function playStory(
+  cast: Cast,
+  story: DemoStory,
+  today: Day,
+  before: string | null,
+): Promise<FiledStory> {
   const { services } = cast
   const started = addDays(today, -story.daysAgo)
   const later = (days: number): Day => {
@@ -170,7 +219,7 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
     .executeTakeFirstOrThrow()
   const holder = found.holder_id
   const officer = officerOf(cast, holder)
-  if (story.until === 'routed' || !officer) return caseNo
+  if (story.until === 'routed' || !officer) return filed
   let version = 1
   const act = async (
     reader: Reader | undefined,
@@ -182,11 +231,11 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
   const via = story.via ?? holder
   if (story.until === 'attached') {
     await act(officer, { action: 'attach', ...(before === null ? {} : { attachTo: before }) })
-    return caseNo
+    return filed
   }
   if (story.until === 'handed-over') {
     await act(officer, { action: 'hand_over', target: via, wraps: await wrapsFor(cast, filed, via) })
-    return caseNo
+    return filed
   }
   if (story.until === 'arbitration') {
     // There and back, and once more: two returns in all, then the dispatcher decides.
@@ -202,14 +251,20 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
         wraps: await wrapsFor(cast, filed, to),
       })
     }
-    return caseNo
+    return filed
   }
   await act(officer, { action: 'accept' })
   if (story.asks !== undefined) await askWho(cast, officer, filed, story.asks)
-  if (story.until === 'accepted') return caseNo
+  if (story.until === 'accepted') {
+    await playThread(cast, story, filed, officer, { version, day: later(2), today })
+    return filed
+  }
   cast.setDay(later(4))
   await act(officer, { action: 'work' })
-  if (story.until === 'working') return caseNo
+  if (story.until === 'working') {
+    await playThread(cast, story, filed, officer, { version, day: later(4), today })
+    return filed
+  }
   const concluded = story.concludedAfter ?? 9
   cast.setDay(later(concluded))
   await services.cases.addProof(officer, caseNo, {
@@ -229,13 +284,13 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
     ...(story.statement ? { statement: story.statement } : {}),
   })
   const publisher = [...cast.readers.values()].find((reader) => reader.roles.includes('publisher'))
-  if (story.until === 'concluded') return caseNo
+  if (story.until === 'concluded') return filed
   cast.setDay(later(concluded + 2))
   await act(publisher, { action: 'publish' })
-  if (story.until !== 'disputed') return caseNo
+  if (story.until !== 'disputed') return filed
   cast.setDay(later(concluded + 5))
   await services.cases.dispute(filed.tipId)
-  return caseNo
+  return filed
 }
 
 /** How many entries a proposal of the demonstration brings. */
@@ -362,10 +417,16 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
     },
   }
   let before: string | null = null
-  for (const story of DEMO_STORIES) before = await playStory(cast, story, today, before)
+  let asked = ''
+  for (const story of DEMO_STORIES) {
+    const { caseNo, receiptCode } = await playStory(cast, story, today, before)
+    before = caseNo
+    if (story.thread?.at(-1)?.asks) asked = formatReceiptCode(receiptCode)
+  }
   await fillLists(cast, today)
   const receipt = formatReceiptCode(await playRewards(cast, today))
   await writeFile(join(dataDir, RECEIPT_TXT), receipt, { mode: 0o600 })
+  await writeFile(join(dataDir, ASKED_TXT), asked, { mode: 0o600 })
   // What time alone does: the older ones' dispute windows are over.
   now = real.clock.now()
   await services.cases.tick()
@@ -379,7 +440,7 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   )
   await writeFile(
     join(dataDir, 'demo-accounts.txt'),
-    `Demonstration accounts (/staff/):\n${lines.join('\n')}\nReceipt code of a reward to claim (/track/):\n${receipt}\n`,
+    `Demonstration accounts (/staff/):\n${lines.join('\n')}\nReceipt code of a reward to claim (/track/):\n${receipt}\nReceipt code of a case that waits for its reporter's answer (/track/):\n${asked}\n`,
     { mode: 0o600 },
   )
   await writeFile(join(dataDir, ACCOUNTS_JSON), JSON.stringify(logins), { mode: 0o600 })

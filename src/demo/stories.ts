@@ -42,6 +42,15 @@ export interface DemoStory {
   readonly outcome?: Outcome
   readonly statement?: string
   readonly proof?: string
+  /** What officer and reporter wrote to each other once it had come so far, a day apart. */
+  readonly thread?: readonly DemoMessage[]
+}
+
+export interface DemoMessage {
+  readonly from: 'officer' | 'reporter'
+  readonly text: string
+  /** The case waits for the answer. */
+  readonly asks?: true
 }
 
 export const DEMO_STORIES: readonly DemoStory[] = [
@@ -86,6 +95,13 @@ export const DEMO_STORIES: readonly DemoStory[] = [
     asks: '（演示）夜里去过两次都没有看到黄烟，想当面问清是哪几天、几点。',
     scene: 'chimney',
     until: 'accepted',
+    thread: [
+      {
+        from: 'officer',
+        text: '（演示）我们夜里去看了一次，没有见到黄烟。请问是哪几天、大约几点？从三号门看过去是左边还是右边那根烟囱？',
+        asks: true,
+      },
+    ],
   },
   {
     daysAgo: 5,
@@ -99,6 +115,10 @@ export const DEMO_STORIES: readonly DemoStory[] = [
     callback: null,
     scene: 'barbecue',
     until: 'working',
+    thread: [
+      { from: 'officer', text: '（演示）已联系摊主，今晚复查。楼上开窗还有烟吗？' },
+      { from: 'reporter', text: '（演示）八点以前没有，八点以后又有了，是最靠近南门的那一家。' },
+    ],
   },
   {
     daysAgo: 9,

@@ -53,6 +53,8 @@ export const LIMITS = {
   uploads: { burst: 300, perHour: 900 },
   /** Receipt codes tried, right or wrong: 600 in an evening. 115 random bits need no limit; the machine's time does. */
   receipts: { burst: 150, perHour: 300 },
+  /** Messages of one reporter about one tip, whatever their address. */
+  messages: { burst: 20, perHour: 60 },
   /** Sign-ins that failed; those that succeed are given back, since a whole building starts work at half past eight. */
   'sign-ins': { burst: 30, perHour: 60 },
   /** Pages and API reads that are in no cache, whatever they ask: a made-up address each costs some milliseconds. */

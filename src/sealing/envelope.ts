@@ -64,10 +64,12 @@ function partOf({ purpose, tip, part }: PartAddress): Bound {
   return { header: { v: 1, purpose, tip, part }, bucketOf: image ? imageBucket : textBucket }
 }
 
-function textBucket(length: number): number {
+/** The padded size of a text, in bytes: so few sizes that they tell little. */
+export function textBucket(length: number): number {
   return TEXT_BUCKETS.find((bucket) => length <= bucket) ?? imageBucket(length)
 }
 
-function imageBucket(length: number): number {
+/** The padded size of an image, in bytes. */
+export function imageBucket(length: number): number {
   return Math.ceil(length / IMAGE_STEP) * IMAGE_STEP
 }

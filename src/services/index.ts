@@ -2,6 +2,7 @@ import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
+import { createFollowMail, type FollowMail } from './follow-mail.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
 import { createIdentity, type Identity } from './identity.ts'
@@ -45,6 +46,7 @@ export interface Services {
   readonly photos: Photos
   readonly drafts: Drafts
   readonly receipts: Receipts
+  readonly followMail: FollowMail
   readonly cases: Cases
   readonly rewardRules: RewardRules
   readonly rewards: Rewards
@@ -82,6 +84,7 @@ export function createServices(deps: Deps): Services {
   const drafts = createDrafts(deps, tips, photos, gate, limits)
   const retention = createRetention(deps, locks, sessions)
   const cases = createCases(deps, keys, tipWraps, retention)
+  const followMail = createFollowMail(deps)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
   const identity = createIdentity(deps, sessions)
@@ -96,7 +99,8 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, { cases, rewards, identity, keys, retention }),
+    receipts: createReceipts(deps, { cases, rewards, identity, keys, retention, limits, followMail }),
+    followMail,
     cases,
     rewardRules,
     rewards,

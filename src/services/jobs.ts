@@ -1,4 +1,5 @@
 import type { Tx } from '../db/connect.ts'
+import type { FollowMail } from './follow-mail.ts'
 import type { Notices } from './notices.ts'
 import type { Upkeep } from './upkeep.ts'
 
@@ -8,6 +9,8 @@ export const CHORES = {
   arrivals: '*/15 * * * *',
   // When the offices open. A morning that nobody was up for is made good at the next start.
   due: '0 8 * * *',
+  // In the evening, when nobody can tell any more what happened at which hour.
+  changes: '0 18 * * *',
 } as const
 export type Chore = keyof typeof CHORES
 
@@ -17,7 +20,7 @@ export const MAIL_TRIES = 11
 /** The way to the queue of jobs, open. */
 export interface OpenJobs {
   /** Puts the job into the transaction that makes it necessary: neither is there without the other. */
-  sendMail(tx: Tx, mailId: string): Promise<void>
+  sendMail(tx: Tx, mailId: string, delaySeconds?: number): Promise<void>
 }
 
 export interface Jobs {
@@ -38,15 +41,22 @@ export interface JobHandlers {
   deadMail(mailId: string): Promise<void>
 }
 
-export function jobHandlers(services: { readonly upkeep: Upkeep; readonly notices: Notices }): JobHandlers {
-  const { upkeep, notices } = services
+export function jobHandlers(services: {
+  readonly upkeep: Upkeep
+  readonly notices: Notices
+  readonly followMail: FollowMail
+}): JobHandlers {
+  const { upkeep, notices, followMail } = services
   return {
     chores: {
       upkeep: (stop) => upkeep.run(stop),
       arrivals: () => notices.collectArrivals(),
       due: () => notices.collectDue(),
+      changes: () => followMail.collect(),
     },
-    mail: (mailId, signal) => notices.deliver(mailId, signal),
+    mail: async (mailId, signal) => {
+      if (!(await followMail.deliver(mailId, signal))) await notices.deliver(mailId, signal)
+    },
     deadMail: (mailId) => notices.giveUp(mailId),
   }
 }

@@ -95,7 +95,9 @@ export function createRateLimits({ clock, random }: { clock: Clock; random: Rand
       if (waitMs === 0) return
       const seconds = Math.max(1, Math.ceil(waitMs / 1000))
       throw new RateLimitedError(
-        `从您所在的网络来的请求太多，请过 ${waitWords(seconds)}再试，或者换一个网络。急事请拨打 12345。`,
+        limit === 'messages'
+          ? `这件举报的留言太密，请过 ${waitWords(seconds)}再发。急事请拨打 12345。`
+          : `从您所在的网络来的请求太多，请过 ${waitWords(seconds)}再试，或者换一个网络。急事请拨打 12345。`,
         seconds,
       )
     },

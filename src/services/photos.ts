@@ -7,6 +7,8 @@ import {
   sniffPhoto,
 } from '../domain/photo.ts'
 import { sealPart } from '../sealing/envelope.ts'
+import { sealMessagePhoto } from '../sealing/message.ts'
+import type { StoredPhoto } from './cases/request.ts'
 import type { Deps } from './ports.ts'
 import type { SealedPhoto } from './tips.ts'
 
@@ -16,6 +18,18 @@ export interface Photos {
    * @throws {DomainError} `photo-rejected` with what to do about it, `photos-unavailable`; nothing is stored then
    */
   seal(bytes: Uint8Array, tip: { tipId: string; recipient: string; part: number }): Promise<SealedPhoto>
+  /**
+   * The same for a photo of a message, of which only the working copy is kept: nobody asked for where it was taken.
+   * @param recipients the tip's and the reporter's
+   */
+  sealMessage(
+    bytes: Uint8Array,
+    tip: { readonly tipId: string; readonly recipients: readonly string[] },
+  ): Promise<StoredPhoto>
+  /** Stores what a browser has sealed. @throws {DomainError} `photos-unavailable` */
+  keepSealed(id: string, sealed: Uint8Array): Promise<StoredPhoto>
+  /** Takes back photos of a message; see {@link Photos.discardAfter} for when. */
+  discardStored(photos: readonly StoredPhoto[]): Promise<void>
   /** Stores an officer's proof picture: the working copy alone, without metadata. Answers its key. */
   proof(bytes: Uint8Array): Promise<string>
   /** Takes back what was sealed for a tip that was certainly not filed. */
@@ -68,6 +82,20 @@ export function createPhotos(deps: Pick<Deps, 'photos' | 'files' | 'random'>): P
       const sealedOriginal = await sealPart({ ...address, purpose: 'tip.original', bytes })
       const [workingKey, originalKey] = await store(sealedCopy, sealedOriginal)
       return { part, workingKey, originalKey }
+    },
+    async sealMessage(bytes, { tipId: tip, recipients }) {
+      const id = key()
+      const [blobKey] = await store(
+        await sealMessagePhoto({ tip, photo: id }, recipients, await decode(bytes)),
+      )
+      return { id, blobKey }
+    },
+    async keepSealed(id, sealed) {
+      const [blobKey] = await store(sealed)
+      return { id, blobKey }
+    },
+    async discardStored(photos) {
+      for (const { blobKey } of photos) await deps.files.delete(blobKey)
     },
     async proof(bytes) {
       const [blobKey] = await store(await decode(bytes))

@@ -7,11 +7,16 @@ import { parseReceiptCode } from '../domain/receipt.ts'
 import type { Payee } from '../domain/payee.ts'
 import { fromBase64Url, toBase64Url, utf8 } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
+import { EnvelopeError } from '../sealing/envelope-error.ts'
+import { openMessage, openMessagePhoto } from '../sealing/message.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
-import type { Cases } from './cases.ts'
+import type { Cases, NewMessage, ReporterThread, SealedMessage } from './cases.ts'
+import type { PlainMessage } from './cases/messages.ts'
 import { createClaimPins, type PinState } from './claim-pins.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
+import type { FollowMail } from './follow-mail.ts'
+import type { RateLimits } from './limits.ts'
 import { lookupOf } from './lookup.ts'
 import type { Identity } from './identity.ts'
 import type { Keys } from './keys.ts'
@@ -50,18 +55,55 @@ export interface ClaimRequest {
   readonly payee: Payee | null
 }
 
+/** A message as the reporter reads it. */
+export interface ReporterMessage extends SealedMessage {
+  /** Null where the receipt was opened without its code: then the reader's own program opens it. */
+  readonly text: string | null
+  /** Ids of its photos; known with the text. */
+  readonly photos: readonly string[]
+  /** It was changed on its way or in the store, and does not open. */
+  readonly damaged: boolean
+}
+
+export interface OpenedThread extends Omit<ReporterThread, 'messages'> {
+  /** The cookie carries the key, so the texts are here. */
+  readonly readable: boolean
+  readonly messages: readonly ReporterMessage[]
+}
+
 export interface Receipts {
   /**
    * A cookie value for a code. Malformed, unknown and known codes do the same work and get a value of the same length;
-   * which it was shows only when {@link Receipts.current} is asked.
+   * which it was shows only when {@link Receipts.current} is asked. It carries the reporter's key, sealed, so that
+   * messages can be opened in memory until it ends; nothing of it is stored.
    */
   open(code: string): Promise<string>
-  /** The same for a program that derives `auth` itself. */
+  /** The same for a program that derives `auth` itself, and opens messages itself. */
   openAuth(auth: string): Promise<string>
   /** Null when the cookie is missing, forged or late, or of a code that nobody has. */
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
+  /** Null when the receipt is not open. */
+  thread(cookie: string | null): Promise<OpenedThread | null>
+  /** A photo of a message: opened when the cookie carries the key, else sealed. Null when there is none. */
+  photo(
+    cookie: string | null,
+    photo: string,
+  ): Promise<{ readonly bytes: Uint8Array; readonly sealed: boolean } | null>
+  /**
+   * Writes to the department.
+   * @returns as {@link Cases.answer}
+   * @throws {DomainError} as that, and `rate-limited`
+   */
+  answer(cookie: string | null, message: PlainMessage | Omit<NewMessage, 'tipId'>): Promise<boolean>
+  /** Whether an address is kept for this receipt; null when it is not open, or no mail leaves this house. */
+  followed(cookie: string | null): Promise<boolean | null>
+  /**
+   * Keeps an address to write to when something changes, in the place of the one before; null forgets it.
+   * @throws {DomainError} `not-found`, `invalid-input` with the field `mail`, `rate-limited`
+   */
+  follow(cookie: string | null, address: string | null): Promise<void>
   /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition`, `invalid-input` for the PIN */
   claim(cookie: string | null, seed: string, wanted: ClaimRequest): Promise<Claimed>
 }
@@ -78,30 +120,69 @@ interface Verbs {
   readonly identity: Identity
   readonly keys: Pick<Keys, 'twoRoles'>
   readonly retention: Retention
+  readonly limits: RateLimits
+  readonly followMail: FollowMail
 }
 
-export function createReceipts(deps: Deps, { cases, rewards, identity, keys, retention }: Verbs): Receipts {
+/** What the cookie holds. */
+interface Session {
+  readonly tipId: string
+  /** In ms since 1970. */
+  readonly until: number
+  /** The reporter's secret; only where it came through this server. */
+  readonly identity?: string
+}
+
+const notOpen = (): DomainError => new DomainError('not-found', '请先用查询码打开您的举报。')
+
+export function createReceipts(
+  deps: Deps,
+  { cases, rewards, identity, keys, retention, limits, followMail }: Verbs,
+): Receipts {
   const { db, clock, secrets } = deps
   const pins = createClaimPins(deps)
 
-  async function openAuth(auth: string): Promise<string> {
+  async function openSession(auth: string, identity?: string): Promise<string> {
     const found = await db
       .selectFrom('tip')
       .select('id')
       .where('lookup', '=', lookupOf(secrets.lookup, auth))
       .executeTakeFirst()
-    const value = { tipId: found?.id ?? deps.random.uuid(), until: clock.now().getTime() + SESSION_MS }
+    const value: Session = {
+      tipId: found?.id ?? deps.random.uuid(),
+      until: clock.now().getTime() + SESSION_MS,
+      ...(identity === undefined ? {} : { identity }),
+    }
     return toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
   }
 
-  async function tipOf(cookie: string | null): Promise<string | null> {
+  async function sessionOf(cookie: string | null): Promise<Session | null> {
     const sealed = cookie === null ? null : fromBase64Url(cookie)
     if (!sealed) return null
     try {
-      const value = (await openJson(secrets.cookie, PURPOSE, sealed)) as { tipId: string; until: number }
-      return value.until > clock.now().getTime() ? value.tipId : null
+      const value = (await openJson(secrets.cookie, PURPOSE, sealed)) as Session
+      return value.until > clock.now().getTime() ? value : null
     } catch {
       return null
+    }
+  }
+
+  const tipOf = async (cookie: string | null): Promise<string | null> =>
+    (await sessionOf(cookie))?.tipId ?? null
+
+  async function opened(session: Session, message: SealedMessage): Promise<ReporterMessage> {
+    const { tipId, identity } = session
+    if (identity === undefined) return { ...message, text: null, photos: [], damaged: false }
+    const { number, from, sealed } = message
+    try {
+      return {
+        ...message,
+        ...(await openMessage({ tip: tipId, number, from }, identity, sealed)),
+        damaged: false,
+      }
+    } catch (error) {
+      if (!(error instanceof EnvelopeError)) throw error
+      return { ...message, text: null, photos: [], damaged: true }
     }
   }
 
@@ -117,12 +198,12 @@ export function createReceipts(deps: Deps, { cases, rewards, identity, keys, ret
   return {
     async open(code) {
       const parsed = parseReceiptCode(code)
-      const { auth } = await deriveReceipt(parsed ?? DECOY)
+      const { auth, identity } = await deriveReceipt(parsed ?? DECOY)
       // The decoy's own value is nobody's: what cannot be a code finds no tip, even one filed under the decoy.
-      return openAuth(parsed === null ? `not/${auth}` : auth)
+      return openSession(parsed === null ? `not/${auth}` : auth, identity)
     },
 
-    openAuth,
+    openAuth: (auth) => openSession(auth),
 
     async current(cookie) {
       const tipId = await tipOf(cookie)
@@ -175,9 +256,55 @@ export function createReceipts(deps: Deps, { cases, rewards, identity, keys, ret
       if (tipId !== null) await cases.dispute(tipId)
     },
 
+    async thread(cookie) {
+      const session = await sessionOf(cookie)
+      const thread = session && (await cases.threadOf(session.tipId))
+      if (!session || !thread) return null
+      return {
+        ...thread,
+        readable: session.identity !== undefined,
+        messages: await Promise.all(thread.messages.map((message) => opened(session, message))),
+      }
+    },
+
+    async photo(cookie, photo) {
+      const session = await sessionOf(cookie)
+      const bytes = session && (await cases.photoOf(session.tipId, photo))
+      if (!session || !bytes) return null
+      if (session.identity === undefined) return { bytes, sealed: true }
+      const address = { tip: session.tipId, photo }
+      try {
+        return { bytes: await openMessagePhoto(address, session.identity, bytes), sealed: false }
+      } catch (error) {
+        // Somebody has changed it: not shown as if it were what was sent.
+        if (error instanceof EnvelopeError) return null
+        throw error
+      }
+    },
+
+    async answer(cookie, message) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) throw notOpen()
+      limits.take('messages', limits.keyOf(tipId))
+      return cases.answer(tipId, message)
+    },
+
+    async followed(cookie) {
+      const tipId = followMail.offered ? await tipOf(cookie) : null
+      return tipId === null ? null : followMail.has(tipId)
+    },
+
+    async follow(cookie, address) {
+      const tipId = await tipOf(cookie)
+      if (tipId === null) throw notOpen()
+      if (address === null) return followMail.forget(tipId)
+      limits.take('messages', limits.keyOf(tipId))
+      await followMail.keep(tipId, address)
+    },
+
     async claim(cookie, seed, { again, pin, payee }) {
       const tipId = await tipOf(cookie)
-      if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
+      if (tipId === null) throw notOpen()
       // Where there is nothing to collect no try is used up.
       const { stage } = await rewards.ofTip(tipId)
       if (stage === 'claimable' || stage === 'claimed') await pins.check(tipId, pin)

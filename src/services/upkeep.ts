@@ -51,6 +51,7 @@ export function createUpkeep(
       .select('blob_key')
       .where('blob_key', 'in', keys)
       .union(db.selectFrom('proof').select('blob_key').where('blob_key', 'in', keys))
+      .union(db.selectFrom('message_photo').select('blob_key').where('blob_key', 'in', keys))
       .union(db.selectFrom('draft_blob').select('blob_key').where('blob_key', 'in', keys))
       .execute()
     return new Set(rows.map((row) => row.blob_key))

@@ -67,4 +67,15 @@ test('the next morning the public sees what the table allows and no more', async
     await expect(page.locator('h1')).toContainText(published.caseNo)
     await expect(page.locator('main')).toContainText('整改后的现场')
   })
+
+  await test.step('the reporter disputes the decision, with words for whoever takes it up again', async () => {
+    const words = '昨天夜里又倒了两车土，没有洒水。'
+    const sent: string[] = []
+    page.on('request', (request) => sent.push(request.postData() ?? ''))
+    await page.getByLabel('哪里不对').fill(words)
+    await page.getByRole('button', { name: '提出异议' }).click()
+    await expect(fact(page, '现在')).toHaveText('已派单')
+    await expect(page.locator('.thread')).toContainText(words)
+    expect(sent.join('\n')).not.toContain(words)
+  })
 })

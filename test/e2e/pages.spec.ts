@@ -52,7 +52,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     at: '/rewards/?category=open-bbq&outcome=substantiated&penalty=none&fine=',
     shows: '.reward-estimate',
   },
-  '/track/': { at: '/track/', shows: '#code' },
+  '/track/': { at: '/track/', shows: '#code', scripted: true },
   '/staff/': { at: '/staff/', goesTo: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/sign-in/': { at: '/staff/sign-in/', shows: '#username', scripted: true },
   '/staff/enrol/': { at: '/staff/enrol/', shows: '[data-status]:not(:empty)', scripted: true },

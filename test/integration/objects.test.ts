@@ -104,10 +104,27 @@ beforeAll(async () => {
   await walk('accusing', who['supervising officer'], 'accepted')
   cases['accusing-done'] = await file({ category: 'department-inaction', accused: HOME })
   await walk('accusing-done', who['supervising officer'], 'concluded')
+  for (const { tipId } of Object.values(cases)) {
+    const { db } = app.database
+    const blobKey = randomUUID()
+    await app.files.put(blobKey, new Uint8Array([1]))
+    const row = { tip_id: tipId, number: 1, side: 'reporter' as const, day: dayOf(app.deps.clock.now()) }
+    await db
+      .insertInto('message')
+      .values({ ...row, sealed: Buffer.from('x'), send_key: Buffer.alloc(32), author_id: null, at: null })
+      .execute()
+    await db
+      .insertInto('message_photo')
+      .values({ tip_id: tipId, number: 1, photo: PHOTO, blob_key: blobKey })
+      .execute()
+  }
 })
 afterAll(async () => {
   await app.close()
 })
+
+/** Every case has one from its reporter. */
+const PHOTO = 'ab'.repeat(16)
 
 function call(as: Who, method: string, path: string, body?: unknown): Promise<Response> {
   return fetch(`${app.url}/api/v1${path}`, {
@@ -184,6 +201,25 @@ const ROUTES: Readonly<Record<string, Look>> = {
   'POST /staff/cases/:caseNo/actions': {
     ask: (as, thing) => status(call(as, 'POST', `${base(thing)}/actions`, { action: 'work', version: 99 })),
     expected: (sight) => (sight === '-' ? '404' : '409'),
+  },
+  // No age file: whoever may write is told so before anything is stored.
+  'POST /staff/cases/:caseNo/messages': {
+    ask: (as, thing) =>
+      status(
+        call(as, 'POST', `${base(thing)}/messages`, {
+          tipId: cases[thing].tipId,
+          number: 1,
+          key: randomUUID(),
+          sealed: 'AAAA',
+        }),
+      ),
+    expected: (sight, as, thing) =>
+      sight !== 'o' || SEATS[as][1] !== 'officer' ? '404' : thing === 'folded' ? '409' : '422',
+  },
+  'GET /staff/cases/:caseNo/messages/:tipId/photos/:photo': {
+    ask: (as, thing) =>
+      status(call(as, 'GET', `${base(thing)}/messages/${cases[thing].tipId}/photos/${PHOTO}`)),
+    expected: (sight) => (sight === 'o' ? '200' : '404'),
   },
   // There is nothing to wrap.
   'POST /staff/cases/:caseNo/wraps': {

@@ -126,7 +126,10 @@ function ask({ method, path, example = {}, ...operation }: (typeof OPERATIONS)[n
   const search = new URLSearchParams(query.map(([name, value]) => [name, String(value)]))
   return api.request(`${filled}?${search.toString()}`, {
     method: method.toUpperCase(),
-    headers: operation.cookie ? { cookie } : {},
+    headers: {
+      ...(operation.cookie ? { cookie } : {}),
+      ...(operation.header ? { [operation.header.name]: operation.header.example } : {}),
+    },
     ...(operation.body ? { body: JSON.stringify(example['body']) } : {}),
   })
 }

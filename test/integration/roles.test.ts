@@ -178,6 +178,16 @@ const TABLE: Readonly<Record<string, Row>> = {
     body: () => ({ action: 'accept', version: 1 }),
     expected: { officer: 200, dispatcher: 403, auditor: 403, nobody: 401, others: 404 },
   },
+  // No age file: whoever may write is told so, everybody else learns of no case.
+  'POST /staff/cases/:caseNo/messages': {
+    before: () => officerDoes('accept'),
+    body: () => ({ tipId, number: 1, key: randomUUID(), sealed: 'AAAA' }),
+    expected: { officer: 422, nobody: 401, others: 404 },
+  },
+  'GET /staff/cases/:caseNo/messages/:tipId/photos/:photo': {
+    path: () => `/staff/cases/${caseNo}/messages/${tipId}/photos/${'0'.repeat(32)}`,
+    expected: { nobody: 401, others: 404 },
+  },
   // The wrap is no age file: whoever may wrap at all is told so, everybody else learns of no case.
   'POST /staff/cases/:caseNo/wraps': {
     before: async () => {

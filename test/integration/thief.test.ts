@@ -10,6 +10,7 @@ import { createReceiptCode, formatReceiptCode, parseReceiptCode } from '../../sr
 import { createRuntime } from '../../src/runtime.ts'
 import type * as Aes from '../../src/sealing/aes.ts'
 import type * as Bound from '../../src/sealing/bound.ts'
+import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import { plainTip, tipForm } from '../support/app.ts'
 import { fillForm, receiptCodeOf, startWalk } from '../support/form-walk.ts'
@@ -26,7 +27,10 @@ const sealing = vi.hoisted(() => ({ off: false }))
 vi.mock('../../src/sealing/bound.ts', async (original) => {
   const real = await original<typeof Bound>()
   const sealBound: typeof Bound.sealBound = async (bound, recipients, bytes) =>
-    sealing.off ? new Uint8Array(bytes) : real.sealBound(bound, recipients, bytes)
+    // As far as the server can tell it is sealed: it refuses a message that is not.
+    sealing.off
+      ? new Uint8Array([...Buffer.from('age-encryption.org/v1\n'), ...bytes])
+      : real.sealBound(bound, recipients, bytes)
   return { ...real, sealBound }
 })
 vi.mock('../../src/sealing/aes.ts', async (original) => {
@@ -43,6 +47,7 @@ const DESCRIPTION = `金丝雀描述乙：凌晨两点半烧轮胎 canary-words�
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
 const CONTACT = 'canary-contact@example.invalid'
+const MESSAGE = '金丝雀留言丙：三号门后面还有一个 canary-message'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
 /** So many tips by each of the ways. */
@@ -85,6 +90,7 @@ const told = () => ({
   description: DESCRIPTION,
   place: PLACE,
   phone: PHONE,
+  message: MESSAGE,
   'EXIF text': EXIF_TEXT,
   'EXIF position': positionIn(photo),
   'photo as sent': photo.slice(Math.floor(photo.length / 2), Math.floor(photo.length / 2) + 48),
@@ -234,6 +240,11 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
           expect(url).not.toContain(parseReceiptCode(code))
         }
       }
+      const written = await walk.send('/track/', { action: 'message', text: MESSAGE }, [photo])
+      expect(written.status).toBe(303)
+      expect((await walk.get('/track/')).html).toContain(MESSAGE)
+      secrets['receipt cookie'] = /__Host-receipt=([\w-]+)/.exec(walk.cookie)?.[1] ?? ''
+      secrets['reporter’s key'] = (await deriveReceipt(code)).identity
       await startWalk(server.url).send('/report/', { category: DESCRIPTION })
       await fetch(`${server.url}/api/v1/tips?${new URLSearchParams({ q: PLACE }).toString()}`, {
         method: 'POST',
@@ -304,6 +315,8 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
           lane: 'normal',
           draftId: null,
         })
+        const opened = await services.receipts.open(receiptCode)
+        await services.receipts.answer(opened, { key: randomUUID(), text: MESSAGE, photos: [] })
         rows = await dumpOf(runtime.deps.db)
       } finally {
         await runtime.close()

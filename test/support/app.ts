@@ -104,6 +104,7 @@ export async function openTestApp(
     engine: database.engine,
     demoLogins: [],
     demoReceipt: null,
+    demoAsked: null,
     keepUp: () => {},
     close: () => Promise.resolve(),
   }

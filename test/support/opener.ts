@@ -9,6 +9,8 @@ import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 export interface Opener {
   /** What a tip says. */
   openNarrative(tipId: string, department: string): Promise<Record<string, unknown>>
+  /** A tip's secret, out of the wrap for a department. */
+  tipIdentity(tipId: string, department: string): Promise<string>
   /** A photo's bytes. */
   openPhoto(
     tipId: string,
@@ -61,6 +63,8 @@ export function createOpener({
     remembered(tipKeys, `${tip} ${department}`, () => unwrapped(tip, department))
 
   return {
+    tipIdentity,
+
     async openNarrative(tipId, department) {
       const part = await db
         .selectFrom('tip_part')

@@ -1,7 +1,10 @@
 import { leaks } from '../../domain/leak.ts'
-import type { Narrative } from '../../domain/tip.ts'
+import { cleanText, type Narrative } from '../../domain/tip.ts'
+import { pairOf } from '../../sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
+import { MAX_MESSAGE, type Side } from '../../domain/message.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
+import { openMessage, openMessagePhoto, sealMessage } from '../../sealing/message.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
 import { fetchPage } from './fetch-page.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
@@ -14,6 +17,7 @@ import {
   getJson,
   post,
   postJson,
+  random,
   Refused,
   toBase64Url,
   unlock,
@@ -32,6 +36,8 @@ interface Tip {
     readonly sealed: string
     readonly author: string
   }[]
+  readonly reporterRecipient: string
+  readonly messages: readonly { readonly number: number; readonly from: Side; readonly sealed: string }[]
 }
 
 /** The case as last fetched; {@link refresh} puts a newer one in its place, so nothing below keeps hold of it. */
@@ -126,6 +132,50 @@ async function showPhoto(
   })
 }
 
+/** Opens the messages about a tip in their places. */
+async function showThread(tip: Tip, identity: string): Promise<void> {
+  for (const { number, from, sealed } of tip.messages) {
+    const place = find(`[data-thread="${tip.id}"] [data-number="${number}"] [data-text]`)
+    if (!place) continue
+    try {
+      const address = { tip: tip.id, number, from }
+      const { text, photos } = await openMessage(address, identity, bytes(sealed))
+      if (from === 'reporter') reporterWords.push(text)
+      place.replaceChildren()
+      for (const line of text.split('\n')) element('p', line, place)
+      for (const [index, photo] of photos.entries()) {
+        const reply = await fetch(`${base}/messages/${tip.id}/photos/${photo}`)
+        if (!reply.ok) throw new Error('照片取不到。')
+        const envelope = new Uint8Array(await reply.arrayBuffer())
+        const image = element('img', '', place)
+        image.alt = `举报人的照片 ${index + 1}`
+        const picture = await openMessagePhoto({ tip: tip.id, photo }, identity, envelope)
+        image.src = URL.createObjectURL(await asJpeg(await redrawn(picture)))
+      }
+    } catch {
+      element('p', '这一条打不开，或者照片取不到。', place).className = 'error'
+    }
+  }
+}
+
+/** A message for the reporter of a tip, sealed to both sides for the next place in its thread. */
+async function sealedFor(form: HTMLFormElement, tipId: string, text: string): Promise<object> {
+  const tip = tips.find(({ id }) => id === tipId)
+  const identity = secrets.get(tipId)
+  if (!tip || identity === undefined) throw new Error('请先解锁，再给举报人留言。')
+  // From the tip's own secret, not as the server tells it.
+  const { recipient } = await pairOf(identity)
+  const number = tip.messages.length + 1
+  const sealed = await sealMessage(
+    { tip: tip.id, number, from: 'officer' },
+    [recipient, tip.reporterRecipient],
+    { text, photos: [] },
+  )
+  // The same for every try of what was typed, so that it is sent once.
+  form.dataset['key'] ??= toBase64Url(random(24))
+  return { tipId, number, key: form.dataset['key'], sealed: toBase64Url(sealed) }
+}
+
 async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<void> {
   if (tip.narrative === null) return
   const opened = await openPart({
@@ -208,6 +258,7 @@ async function open(): Promise<void> {
     const identity = await unwrapTipKey(address, bytes(wrap.wrapped), key.identity)
     secrets.set(tip.id, identity)
     await showTip(tip, identity, box)
+    await showThread(tip, identity)
   }
   if (secrets.size === 0)
     element('p', '您还没有本单位的钥匙。请同事在“成员”页面授予您。', box).className = 'notice notice-warn'
@@ -299,6 +350,7 @@ const DONE: Readonly<Record<string, string>> = {
   decide_arbitration: '已裁定。',
   hand_over: '已转办。',
   attach: '已并入。',
+  ask_reporter: '已密封发出，期限暂停，等举报人答复。',
   extend: '已延期。',
   mark_complex: '已列为复杂件。',
   conclude: '已办结，等发布员公开。',
@@ -416,7 +468,7 @@ function isChecked(form: HTMLFormElement, texts: readonly string[]): boolean {
 }
 
 async function submit(form: HTMLFormElement): Promise<void> {
-  const action = form.dataset['form'] ?? ''
+  const action = 'tip' in form.dataset ? 'message' : (form.dataset['form'] ?? '')
   const data = new FormData(form)
   const text = (name: string): string => {
     const value = data.get(name)
@@ -450,6 +502,17 @@ async function submit(form: HTMLFormElement): Promise<void> {
       return act(form, action, async () => ({
         note: await sealed(required('note', '请写明理由。'), 'tip.reason'),
       }))
+    case 'message': {
+      const tipId = form.dataset['tip'] ?? ''
+      const message = (): Promise<object> => {
+        const words = cleanText(required('text', '请写下要说的话。'))
+        if (Array.from(words).length > MAX_MESSAGE) throw refuseField('text', `最多 ${MAX_MESSAGE} 个字。`)
+        return sealedFor(form, tipId, words)
+      }
+      return data.has('ask')
+        ? act(form, 'ask_reporter', async () => ({ message: await message() }))
+        : save(form, '已密封发出。', async () => postJson(`${base}/messages`, await message()))
+    }
     case 'attach':
       return act(form, action, () => Promise.resolve({ attachTo: text('attachTo') }))
     case 'conclude': {
@@ -525,6 +588,7 @@ document.addEventListener('click', (event) => {
 document.addEventListener('input', (event) => {
   const form = event.target instanceof Element ? event.target.closest<HTMLFormElement>('form') : null
   if (form?.dataset['form'] === 'publish') preview(form).catch(tell)
+  if (form) delete form.dataset['key']
   // What was looked at has changed: it is looked at anew.
   const checked = form?.querySelector<HTMLInputElement>('#checked')
   if (checked && event.target !== checked) {

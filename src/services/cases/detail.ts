@@ -1,4 +1,5 @@
 import { eventsOf, loadCase, type EventRow } from '../../db/cases.ts'
+import { messagesOf, unansweredAmong, type MessageRow } from '../../db/messages.ts'
 import { proofsOf } from '../../db/proofs.ts'
 import {
   narrativesOf,
@@ -9,12 +10,14 @@ import {
   tipsOf,
   type NoteRow,
 } from '../../db/tips.ts'
-import type { CaseAction, Outcome, Role } from '../../domain/case.ts'
+import type { CaseAction, CaseState, Outcome, Role } from '../../domain/case.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
+import { mayWrite } from '../../domain/message.ts'
 import type { CaseProof } from '../../domain/privacy.ts'
 import { findVisible, mayOpen, noSuchCase, type Reader } from '../case-access.ts'
 import { toProof } from '../ledger-row.ts'
 import type { Deps } from '../ports.ts'
+import type { SealedMessage } from './messages.ts'
 import type { CaseRetention, Retention } from '../retention.ts'
 import type { TipWrap, TipWraps } from '../tip-wraps.ts'
 import { toItem, type QueueItem } from './queue.ts'
@@ -42,6 +45,10 @@ export interface CaseTip {
     readonly author: string
     readonly at: Date
   }[]
+  /** Of whoever reported it; messages are sealed to both. */
+  readonly reporterRecipient: string
+  /** Empty for readers who may not open it. */
+  readonly messages: readonly (SealedMessage & { readonly author: string | null; readonly at: Date | null })[]
 }
 
 export interface CaseEvent {
@@ -82,6 +89,10 @@ export interface CaseDetail {
   readonly events: readonly CaseEvent[]
   /** Of the case as it is worked: what of it is still there. */
   readonly retention: CaseRetention
+  /** The reader may write to the reporters, as an officer of the department that holds the case. */
+  readonly mayWrite: boolean
+  /** Last day of the pause for the reporter's answer. */
+  readonly pausedUntil: Day | null
   /** The holder cannot open some tip until the dispatcher's browser wraps it anew. */
   readonly wrapMissing: boolean
 }
@@ -114,6 +125,7 @@ export function createCaseDetails(
       const wraps = await tipWraps.of(tipIds)
       const photos = await photoPartsOf(db, tipIds)
       const narratives = open ? await narrativesOf(db, tipIds) : []
+      const messages = open ? await messagesOf(db, tipIds) : []
       const notes = open ? await notesOf(db, tipIds) : []
       const proofs = await proofsOf(db, row.id)
       const events = await eventsOf(db, row.id)
@@ -123,6 +135,7 @@ export function createCaseDetails(
           photos: tips.reduce((sum, tip) => sum + tip.photo_count, 0),
           callback: tips.some((tip) => tip.callback),
           count: tips.length,
+          unanswered: (await unansweredAmong(db, [row.id])).size > 0,
         }),
         roles,
         allowed: allowedFor(row, reader, roles, today),
@@ -158,6 +171,8 @@ export function createCaseDetails(
           wrap: open ? wrapFor(reader.departmentId, tip.id, wraps) : null,
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
           notes: notes.filter((note) => note.tip_id === tip.id).map(toNote),
+          reporterRecipient: tip.reporter_recipient,
+          messages: messages.filter((message) => message.tip_id === tip.id).map(toMessage),
         })),
         retention: await retention.ofCase(
           parent ?? row,
@@ -165,6 +180,11 @@ export function createCaseDetails(
         ),
         proofs: proofs.map(toProof),
         events: events.map(toEvent),
+        mayWrite:
+          roles.includes('officer') &&
+          mayWrite(row.state as CaseState, 'officer') &&
+          !row.barred.includes(reader.memberId),
+        pausedUntil: row.paused_until,
         wrapMissing: tips.some(
           ({ id, destroyed_day: destroyed }) =>
             destroyed === null &&
@@ -191,6 +211,11 @@ function wrapFor(departmentId: string, tipId: string, wraps: readonly TipWrap[])
 
 function toNote(row: NoteRow): CaseTip['notes'][number] {
   return { purpose: row.purpose, sealed: row.sealed, author: row.display_name, at: row.at }
+}
+
+function toMessage(row: MessageRow): CaseTip['messages'][number] {
+  const { number, side: from, asks, day, sealed, at } = row
+  return { number, from, asks, day, sealed, author: row.display_name, at }
 }
 
 function toEvent(row: EventRow): CaseEvent {

@@ -49,6 +49,8 @@ export async function record(
   })
 }
 
+const WEEK = 7
+
 /** Does to the rows what follows from an accepted transition. */
 export async function applyEvent(
   means: { readonly keys: Keys; readonly tipWraps: TipWraps },
@@ -96,12 +98,17 @@ export async function applyEvent(
       await updateAttached(tx, row.id, { attached_to: attachedTo })
       return change({ attached_to: attachedTo })
     }
-    case 'ask_reporter':
-      return change({ pause_used: true, paused_until: dueFrom(step, 'reporter-answer').day })
+    case 'ask_reporter': {
+      // Without a calendar a week: a pause always ends.
+      const until = dueFrom(step, 'reporter-answer').day ?? addDays(today, WEEK)
+      const due = row.conclude_due && addDays(row.conclude_due, daysBetween(today, until))
+      return change({ pause_used: true, paused_until: until, conclude_due: due, worked_by: worked })
+    }
     case 'resume': {
-      const { paused_until: until, conclude_due: due } = row
-      const late = until !== null && due !== null ? Math.max(0, daysBetween(today, until)) : 0
-      return change({ paused_until: null, conclude_due: due === null ? null : addDays(due, late) })
+      // The term stood still for the whole pause; what was not needed of it is given back.
+      const unused = row.paused_until === null ? 0 : Math.max(0, daysBetween(today, row.paused_until))
+      const due = row.conclude_due && addDays(row.conclude_due, -unused)
+      return change({ paused_until: null, conclude_due: due })
     }
     case 'extend': {
       const { count, unit } = dueFrom(step, 'conclude')

@@ -1,5 +1,6 @@
 import { elapsedCaseNos, findCase, lockCase, workedCaseNo, type CaseRow } from '../../db/cases.ts'
 import type { Tx } from '../../db/connect.ts'
+import { forgetFollowers, markFollowers } from '../../db/follow-mail.ts'
 import { proofsOf } from '../../db/proofs.ts'
 import { insertNote, liveTipIdsOf } from '../../db/tips.ts'
 import type { CaseAction, CaseState } from '../../domain/case.ts'
@@ -15,7 +16,8 @@ import type { TipWraps } from '../tip-wraps.ts'
 import { applyEvent, record, type Step } from './effects.ts'
 import { project } from './ledger.ts'
 import type { ActRequest, NewNote, NewWrap } from './request.ts'
-import { actorFor, factsOf, inputOf, isNotYet } from './rules.ts'
+import { actorFor, factsOf, inputOf } from './rules.ts'
+import { storeMessage } from './thread.ts'
 import { isAge, moveWraps } from './wraps.ts'
 
 export interface CaseMoves {
@@ -26,6 +28,8 @@ export interface CaseMoves {
   act(reader: Reader, caseNo: string, request: ActRequest): Promise<{ state: CaseState; version: number }>
   /** Wraps for a holder that has none (after a case was reopened to 区政府督查室). */
   rewrap(reader: Reader, caseNo: string, wraps: readonly NewWrap[]): Promise<void>
+  /** Ends the pause of a locked case, since its reporter has answered. */
+  answered(tx: Tx, row: CaseRow, snapshot: PlanSnapshot): Promise<void>
   /** The reporter's one dispute; the caller has checked the receipt. */
   dispute(tipId: string): Promise<void>
   /** What time alone does: pauses and dispute windows end. Answers how many cases moved. */
@@ -42,7 +46,12 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
   async function take(step: Step, event: Transition): Promise<CaseRow> {
     await record(step, event, dataOf(step.request, event))
     if (step.request.note) await storeNote(step, step.request.note)
+    if (step.request.message && event.action === 'ask_reporter') {
+      await storeMessage(step.tx, step.request.message, { ...step, asks: true })
+    }
     await applyEvent(means, step, event)
+    if (event.to === 'closed') await forgetFollowers(step.tx, step.row.id)
+    else if (event.actor !== 'reporter' && event.action !== 'note') await markFollowers(step.tx, step.row.id)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
     return row
@@ -110,11 +119,15 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
         const today = dayOf(now)
         const facts = factsOf(row, today, reader, inputOf(row, request, proofCount, parent))
         const actor = actorFor(row, reader, roles, request.action, facts)
-        if (isNotYet(request.action)) throw new DomainError('case-transition', '站内留言尚未开通。')
         if (request.action === 'note' && !request.note) {
           throw new DomainError('invalid-input', '请写下记录。', [{ field: 'note', message: '请写下记录。' }])
         }
         const event = mustTransition(row.state as CaseState, request.action, actor, facts)
+        if (request.action === 'ask_reporter' && !request.message) {
+          throw new DomainError('invalid-input', '请写下要问的问题。', [
+            { field: 'text', message: '请写下要问的问题。' },
+          ])
+        }
         return take({ tx, row, snapshot, now, today, reader, request }, event)
       })
       versions.expire()
@@ -130,6 +143,8 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
         await moveWraps(tx, means, row, row.holder_id, wraps)
       })
     },
+
+    answered: (tx, row, snapshot) => takeAlone(tx, row, snapshot, 'resume', 'reporter'),
 
     async dispute(tipId) {
       const snapshot = await plan.current()

@@ -1,5 +1,6 @@
 import type { CaseRow } from '../../db/cases.ts'
 import { queueCounts, queuePage, type CountedBucket, type QueueBucket } from '../../db/queue.ts'
+import { unansweredAmong } from '../../db/messages.ts'
 import { tipTotals, type TipTotals } from '../../db/tips.ts'
 import { nextDue, type CaseState, type NextDue } from '../../domain/case.ts'
 import { addDays, dayOf, type Day } from '../../domain/day.ts'
@@ -35,6 +36,8 @@ export interface QueueItem {
   readonly photoCount: number
   readonly callback: boolean
   readonly tipCount: number
+  /** A reporter wrote last. */
+  readonly unanswered: boolean
   readonly lane: 'normal' | 'unverified'
   readonly version: number
 }
@@ -54,8 +57,13 @@ export interface CaseQueue {
 const SOON_DAYS = 3
 const NO_TIPS: TipTotals = { photos: 0, callback: false, count: 0 }
 
+/** What a queue tells of a case's tips. */
+interface ItemTotals extends TipTotals {
+  readonly unanswered: boolean
+}
+
 /** A case as the queue shows it on a day. */
-export function toItem(row: CaseRow, today: Day, tips: TipTotals): QueueItem {
+export function toItem(row: CaseRow, today: Day, tips: ItemTotals): QueueItem {
   const due = nextDue(row.state as CaseState, {
     accept: row.accept_due,
     conclude: row.conclude_due,
@@ -77,6 +85,7 @@ export function toItem(row: CaseRow, today: Day, tips: TipTotals): QueueItem {
     photoCount: tips.photos,
     callback: tips.callback,
     tipCount: tips.count,
+    unanswered: tips.unanswered,
     lane: row.lane,
     version: row.version,
   }
@@ -101,13 +110,14 @@ export function createCaseQueue({ db, clock }: Pick<Deps, 'db' | 'clock'>): Case
         limit: limit + 1,
       })
       const page = rows.slice(0, limit)
-      const totals = await tipTotals(
-        db,
-        page.map((row) => row.id),
-      )
+      const ids = page.map((row) => row.id)
+      const totals = await tipTotals(db, ids)
+      const unanswered = await unansweredAmong(db, ids)
       const last = rows.length > limit ? page.at(-1) : undefined
       return {
-        items: page.map((row) => toItem(row, today, totals.get(row.id) ?? NO_TIPS)),
+        items: page.map((row) =>
+          toItem(row, today, { ...(totals.get(row.id) ?? NO_TIPS), unanswered: unanswered.has(row.id) }),
+        ),
         next: last ? encodeCursor([last.position, last.case_no]) : null,
       }
     },

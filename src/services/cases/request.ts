@@ -14,6 +14,23 @@ export interface NewNote {
   readonly sealed: Uint8Array
 }
 
+/** A message sealed to the tip's own recipient and to its reporter's. */
+export interface NewMessage {
+  readonly tipId: string
+  /** Its place in the thread, which it is sealed for: one more than the last. */
+  readonly number: number
+  /** A random value of the form: the same one again is the same message. */
+  readonly key: string
+  readonly sealed: Uint8Array
+  /** Photos already stored, by the ids that the sealed message names. */
+  readonly photos: readonly StoredPhoto[]
+}
+
+export interface StoredPhoto {
+  readonly id: string
+  readonly blobKey: string
+}
+
 /** What a member asks for. Each action reads only its own part. */
 export interface ActRequest {
   readonly version: number
@@ -27,6 +44,8 @@ export interface ActRequest {
   readonly competentBody?: string
   readonly wraps?: readonly NewWrap[]
   readonly note?: NewNote
+  /** The question of `ask_reporter`. */
+  readonly message?: NewMessage
   /** The publisher shows less than the rule would. */
   readonly hideCategory?: boolean
   readonly hideArea?: boolean

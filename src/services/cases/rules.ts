@@ -6,14 +6,6 @@ import type { Day } from '../../domain/day.ts'
 import type { Reader } from '../case-access.ts'
 import type { ActRequest } from './request.ts'
 
-// Needs two-way messages, which come with the sealing of the browser.
-const NOT_YET = new Set<CaseAction>(['ask_reporter'])
-
-/** Whether the site cannot do yet what the rules provide for. */
-export function isNotYet(action: CaseAction): boolean {
-  return NOT_YET.has(action)
-}
-
 /** A row as the rules read it. `reader` is null when the reporter or time acts. */
 export function factsOf(
   row: CaseRow,
@@ -83,7 +75,7 @@ export function allowedFor(
   const allowed: Partial<Record<CaseAction, Role>> = {}
   for (const role of roles) {
     for (const action of allowedActions(row.state as CaseState, role, facts)) {
-      if (!isNotYet(action)) allowed[action] ??= role
+      allowed[action] ??= role
     }
   }
   return allowed
