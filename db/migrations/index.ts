@@ -5,6 +5,7 @@ import * as notices from './20261125T0900-notices.ts'
 import * as rewards from './20261125T0900-rewards.ts'
 import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
+import * as upload from './20261125T1305-upload.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -14,4 +15,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T0900-rewards': rewards,
   '20261125T1000-spent-proof': spentProof,
   '20261125T1200-second-factor': secondFactor,
+  '20261125T1305-upload': upload,
 }

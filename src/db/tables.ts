@@ -548,6 +548,15 @@ export interface RewardPostingTable {
   amount_fen: number
 }
 
+export interface UploadTable {
+  id_hash: Bytes
+  holder: Bytes
+  size: number
+  received: Generated<number>
+  blob_key: string
+  day: Day
+}
+
 export interface Database {
   department: DepartmentTable
   area: AreaTable
@@ -583,6 +592,7 @@ export interface Database {
   spent_proof: SpentProofTable
   draft: DraftTable
   draft_blob: DraftBlobTable
+  upload: UploadTable
   notice: NoticeTable
   mail: MailTable
   due_notice: DueNoticeTable

@@ -24,6 +24,7 @@ import { createSignIn, type SignIn } from './sign-in.ts'
 import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTips, type Tips } from './tips.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
 import type { DataVersions } from './versions.ts'
 
@@ -39,6 +40,7 @@ export interface Services {
   readonly tips: Tips
   readonly photos: Photos
   readonly drafts: Drafts
+  readonly uploads: Uploads
   readonly receipts: Receipts
   readonly cases: Cases
   readonly rewardRules: RewardRules
@@ -64,7 +66,8 @@ export function createServices(deps: Deps): Services {
   const factors = createFactors(deps, sessions, passkeys, slowDowns)
   const keys = createKeys(deps, sessions)
   const readiness = createReadiness(deps, keys)
-  const tips = createTips(deps, keys)
+  const uploads = createUploads(deps)
+  const tips = createTips(deps, keys, uploads)
   const photos = createPhotos(deps)
   const gate = createGate(deps)
   const limits = createRateLimits(deps)
@@ -83,6 +86,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
+    uploads,
     receipts: createReceipts(deps, cases, rewards),
     cases,
     rewardRules,
@@ -98,6 +102,6 @@ export function createServices(deps: Deps): Services {
     offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts, uploads),
   }
 }

@@ -3,11 +3,12 @@ import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
 import type { Rewards } from './rewards.ts'
+import type { Uploads } from './uploads.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
   /**
-   * Ends pauses, dispute and collection windows, forgets stale drafts, old replies, sent mails and spent proofs; once a
+   * Ends pauses, dispute and collection windows, forgets stale drafts and uploads, old replies, sent mails and spent proofs; once a
    * day also blobs that no row names.
    * @param stop ends it early; what is left is done next time
    */
@@ -26,7 +27,13 @@ const ORPHAN_DAYS = 7
 /** Blobs looked up at once: one walk through the table of parts for so many. */
 const BATCH = 5000
 
-export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts: Drafts): Upkeep {
+export function createUpkeep(
+  deps: Deps,
+  cases: Cases,
+  rewards: Rewards,
+  drafts: Drafts,
+  uploads: Uploads,
+): Upkeep {
   const { db, clock, files } = deps
   let sweptOn: Day | null = null
 
@@ -37,6 +44,7 @@ export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts:
       .select('blob_key')
       .where('blob_key', 'in', keys)
       .union(db.selectFrom('proof').select('blob_key').where('blob_key', 'in', keys))
+      .union(db.selectFrom('upload').select('blob_key').where('blob_key', 'in', keys))
       .union(db.selectFrom('draft_blob').select('blob_key').where('blob_key', 'in', keys))
       .execute()
     return new Set(rows.map((row) => row.blob_key))
@@ -70,6 +78,7 @@ export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts:
       await cases.tick()
       await rewards.tick()
       await drafts.purge(addDays(today, -1))
+      await uploads.purge(addDays(today, -1))
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
       await db.deleteFrom('filing').where('day', '<', addDays(today, -FILING_DAYS)).execute()

@@ -25,6 +25,7 @@ const PROMISE: FilingPromise = {
   reason: '',
   measureRefs: [],
   coDepartments: [],
+  readers: ['qu-jianshe', 'qu-daqiban'],
   derived: false,
   ambiguityNote: null,
   category: 'construction-dust',

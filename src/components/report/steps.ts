@@ -2,8 +2,9 @@ import type { z } from 'zod'
 import type { FieldError } from '../../domain/errors.ts'
 import { INACTION_CATEGORY, type Plan } from '../../domain/plan.ts'
 import { splitFor } from '../../domain/routing.ts'
-import type { TipFacts } from '../../domain/tip.ts'
+import { isSealedField, type TipFacts } from '../../domain/tip.ts'
 import { tipPlain } from '../../schemas/tip.ts'
+import type { Sealing } from '../../services/drafts.ts'
 
 /** The form's pages, in order. `question` is left out when the category asks nothing. */
 export const STEPS = ['', 'question', 'where', 'what', 'contact', 'check', 'sent'] as const
@@ -68,9 +69,9 @@ export function asPlain(answers: Answers): Record<string, unknown> {
   return plain
 }
 
-/** What is wrong with one page's answers. */
-export function problemsOf(step: Step, answers: Answers): FieldError[] {
-  const names = STEP_FIELDS[step]
+/** What is wrong with one page's answers; those that the browser keeps to itself it has looked at itself. */
+export function problemsOf(step: Step, answers: Answers, sealing: Sealing = 'server'): FieldError[] {
+  const names = STEP_FIELDS[step].filter((name) => sealing === 'server' || !isSealedField(name))
   const parsed = tipPlain.safeParse(asPlain(answers))
   if (parsed.success) return []
   return parsed.error.issues
@@ -79,8 +80,8 @@ export function problemsOf(step: Step, answers: Answers): FieldError[] {
 }
 
 /** The first page whose answers will not do; undefined when all will. */
-export function firstUnfinished(answers: Answers): Step | undefined {
-  return STEPS.find((step) => problemsOf(step, answers).length > 0)
+export function firstUnfinished(answers: Answers, sealing: Sealing = 'server'): Step | undefined {
+  return STEPS.find((step) => problemsOf(step, answers, sealing).length > 0)
 }
 
 /** What a sent page says, by field; what it did not hold keeps its value of before. */

@@ -17,7 +17,7 @@ import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../../domain/phot
 import type { Plan } from '../../domain/plan.ts'
 import { DRAFT_COOKIE } from '../../http/session-cookie.ts'
 import { tipPlain } from '../../schemas/tip.ts'
-import type { Draft } from '../../services/drafts.ts'
+import type { Draft, Sealing } from '../../services/drafts.ts'
 import type { Readiness } from '../../services/readiness.ts'
 
 /** What the form's tokens are for. */
@@ -64,7 +64,7 @@ export async function takePost(
   // Sent twice (an impatient click, a reload): the draft is gone and its token with it, the answer is the same.
   if (step === 'check' && (await services.drafts.sent(posting.cookie))) return goTo('sent')
 
-  const { fields, photoErrors, ...sent } = await readPost(posting)
+  const { fields, photoErrors, sealing, ...sent } = await readPost(posting)
   const before = posting.draft?.answers ?? {}
   const typed = answersOn(step, fields, before)
   const answers = { ...before, ...typed }
@@ -79,6 +79,8 @@ export async function takePost(
     // Also with a refusal below: the page's token is for this draft.
     if (setCookie) reply.headers.append('set-cookie', setCookie)
     if (step === 'check') {
+      // Sealed by the browser, the tip goes through the API.
+      if (sealing === 'browser') throw unsealed()
       const parsed = tipPlain.safeParse(asPlain(answers))
       if (!parsed.success) return goTo(firstUnfinished(answers) ?? '')
       await services.drafts.commit(cookie, parsed.data, {
@@ -88,7 +90,7 @@ export async function takePost(
       })
       return goTo('sent')
     }
-    draft = await services.drafts.save(cookie, typed)
+    draft = await services.drafts.save(cookie, typed, sealing)
     const removed = fields.get('remove')?.[0]
     if (step === 'what' && removed !== undefined) {
       draft = await services.drafts.removePhoto(cookie, Number(removed))
@@ -96,7 +98,7 @@ export async function takePost(
     }
     // Adding photos and going back keep what was typed, finished or not.
     const goesOn = !fields.has('upload') && !fields.has('back')
-    const errors = [...(goesOn ? problemsOf(step, answers) : []), ...photoErrors]
+    const errors = [...(goesOn ? problemsOf(step, answers, sealing) : []), ...photoErrors]
     const answered = Boolean(typed['answer']?.[0] || typed['accused']?.[0])
     if (errors.length === 0) {
       if (goesOn && (step === 'question' || answered)) await services.tips.promise(routedBy(answers))
@@ -112,6 +114,13 @@ export async function takePost(
     return { draft, answers, errors }
   }
 }
+
+/** Neither did the browser's script say that it keeps the words to itself, nor does this browser do without scripts. */
+const unsealed = (): DomainError =>
+  new DomainError(
+    'invalid-input',
+    '本页的脚本没有运行，没能在您的设备上密封，所以什么都没有收下。请刷新本页再试；不行的话，请改用下面“不用脚本的表单”。',
+  )
 
 /** @throws {DomainError} `form-token` on every page but the first, `rate-limited` */
 async function startDraft({ step, locals }: Posting): Promise<{ cookie: string; draft: Draft }> {
@@ -131,13 +140,19 @@ interface ReadPost {
   readonly refused: DomainError | null
   /** Photos came too fast. */
   readonly limited: RateLimitedError | null
+  readonly sealing: Sealing
 }
 
 /** Reads the page's form. Photos go into the draft one by one, so that one at most is in memory. */
 async function readPost({ request, locals, cookie, draft }: Posting): Promise<ReadPost> {
   const { services, client } = locals
   const photoErrors: FieldError[] = []
-  const read = { draft, refused: null as DomainError | null, limited: null as RateLimitedError | null }
+  const read = {
+    draft,
+    refused: null as DomainError | null,
+    limited: null as RateLimitedError | null,
+    sealing: 'server' as Sealing,
+  }
   const refusePhoto = (error: unknown): void => {
     if (!(error instanceof DomainError)) throw error
     if (error instanceof RateLimitedError) read.limited = error
@@ -153,6 +168,9 @@ async function readPost({ request, locals, cookie, draft }: Posting): Promise<Re
       // A page that is out of date is read on, so that what was typed can be shown again.
       authorize: (given) => {
         try {
+          const [sealing] = given.get('sealing') ?? []
+          if (sealing !== 'browser' && sealing !== 'server') throw unsealed()
+          read.sealing = sealing
           services.formTokens.verify(given.get('token')?.[0], FORM_PURPOSE, draft?.id ?? '')
         } catch (error) {
           if (!(error instanceof DomainError)) throw error
@@ -160,7 +178,7 @@ async function readPost({ request, locals, cookie, draft }: Posting): Promise<Re
         }
       },
       onFile: async ({ bytes }) => {
-        if (read.refused || !cookie || !draft) return
+        if (read.refused || !cookie || !draft || read.sealing === 'browser') return
         try {
           services.limits.take('uploads', client)
           read.draft = await services.drafts.addPhoto(cookie, bytes)

@@ -1,0 +1,88 @@
+import type { Narrative } from '../../domain/tip.ts'
+import type { OutgoingWrap, Reader, TipSecrets } from '../../sealing/outgoing.ts'
+import workerAddress from './seal-worker.ts?worker&url'
+import { startWorker } from './worker.ts'
+
+/** What the sealing worker does, by name: what it is given and what it makes. */
+export interface SealJobs {
+  readonly begin: { readonly given: null; readonly made: TipSecrets }
+  readonly seal: {
+    readonly given: {
+      readonly secrets: TipSecrets
+      readonly narrative: Narrative
+      readonly readers: readonly Reader[]
+    }
+    readonly made: { readonly narrative: Uint8Array; readonly wraps: readonly OutgoingWrap[] }
+  }
+}
+
+export interface SealRequest<K extends keyof SealJobs = keyof SealJobs> {
+  readonly id: number
+  readonly job: K
+  readonly given: SealJobs[K]['given']
+}
+
+export type SealReply =
+  | { readonly id: number; readonly made: SealJobs[keyof SealJobs]['made'] }
+  | { readonly id: number; readonly failed: string }
+
+/** The browser could not seal. Nothing is sent then: the page offers the form without a script. */
+export class SealingError extends Error {}
+
+/** Hands a job to the worker. @throws {SealingError} when it fails, dies or takes too long */
+export type SealJob = <K extends keyof SealJobs>(
+  job: K,
+  given: SealJobs[K]['given'],
+  transfer?: Transferable[],
+) => Promise<SealJobs[K]['made']>
+
+/** A phone of ten years ago needs some seconds for a photo of 15 MB; what takes longer hangs. */
+const LIMIT_MS = 20_000
+
+interface Waiting {
+  resolve(made: SealJobs[keyof SealJobs]['made']): void
+  reject(error: Error): void
+}
+
+/** A worker that is started when first asked, and anew after it failed. */
+export function createSealJob(limitMs = LIMIT_MS): SealJob {
+  let worker: Worker | null = null
+  let last = 0
+  const waiting = new Map<number, Waiting>()
+
+  function fail(why: string): void {
+    worker?.terminate()
+    worker = null
+    for (const { reject } of waiting.values()) reject(new SealingError(why))
+    waiting.clear()
+  }
+
+  function start(): Worker {
+    const started = startWorker(workerAddress)
+    started.addEventListener('message', ({ data }: MessageEvent<SealReply>) => {
+      const asked = waiting.get(data.id)
+      waiting.delete(data.id)
+      if ('made' in data) asked?.resolve(data.made)
+      else asked?.reject(new SealingError(data.failed))
+    })
+    started.addEventListener('error', () => fail('the worker died'))
+    return started
+  }
+
+  return (job, given, transfer = []) =>
+    new Promise((resolve, reject) => {
+      last += 1
+      const id = last
+      const late = setTimeout(() => fail('the worker took too long'), limitMs)
+      const settled = <T>(settle: (value: T) => void) => {
+        return (value: T): void => {
+          clearTimeout(late)
+          settle(value)
+        }
+      }
+      // What is made is what the job of this name makes.
+      waiting.set(id, { resolve: settled(resolve) as Waiting['resolve'], reject: settled(reject) })
+      worker ??= start()
+      worker.postMessage({ id, job, given } satisfies SealRequest, transfer)
+    })
+}

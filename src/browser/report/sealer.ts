@@ -1,0 +1,251 @@
+import type { Problem } from '../../api/problem.ts'
+import type { FieldError } from '../../domain/errors.ts'
+import { formatReceiptCode } from '../../domain/receipt.ts'
+import {
+  isSealedField,
+  narrativeOf,
+  SEALED_FIELD_NAMES,
+  SEALED_FIELDS,
+  type SealedAnswers,
+  type SealedField,
+} from '../../domain/tip.ts'
+import type { Reader, TipSecrets } from '../../sealing/outgoing.ts'
+import { qrPath } from '../qr.ts'
+import { element } from './dom.ts'
+import { loadRecipients } from './recipients.ts'
+import { request, type ReportPage } from './request.ts'
+import { createSealJob, SealingError } from './seal-jobs.ts'
+import { createVault, type Held, type Vault } from './vault.ts'
+
+/** The site refused the sealed tip; the words are its own. */
+export class RefusedError extends Error {
+  readonly errors: readonly FieldError[]
+  constructor(message: string, errors: readonly FieldError[] = []) {
+    super(message)
+    this.errors = errors
+  }
+}
+
+/** Holds what the form asks in confidence, and seals it at the end. */
+export interface Sealer {
+  /**
+   * Fills a page with what is held and opens its fields.
+   * @throws {SealingError}
+   */
+  enter(page: HTMLElement): Promise<void>
+  /** Takes in the sealed fields of a page. Answers what is wrong with them. */
+  take(form: HTMLFormElement): Promise<readonly FieldError[]>
+  /** Waits for photos under way; false when somebody has to decide about one. */
+  settle(): Promise<boolean>
+  leave(): void
+  /**
+   * Seals and sends the tip, then forgets all but the code.
+   * @returns null, or the check page anew when the route has changed meanwhile
+   * @throws {SealingError}, {RefusedError}, and others when nothing came back
+   */
+  send(page: HTMLElement): Promise<ReportPage | null>
+}
+
+type Control = HTMLInputElement | HTMLTextAreaElement
+
+interface Sent {
+  readonly reply: Response
+  readonly problem: Problem | null
+}
+
+const SEND_MS = 60_000
+
+const controlsOf = (page: HTMLElement): Control[] =>
+  [...page.querySelectorAll<Control>('input[name], textarea[name]')].filter(({ name }) => isSealedField(name))
+
+const isTick = (control: Control): control is HTMLInputElement => control.type === 'checkbox'
+
+/** The sealed fields that a page has, with what they say now. */
+function valuesOf(page: HTMLElement): SealedAnswers {
+  const values: Partial<Record<SealedField, string[]>> = {}
+  for (const control of controlsOf(page)) {
+    if (!isSealedField(control.name)) continue
+    const of = (values[control.name] ??= [])
+    if (!isTick(control)) of.push(control.value)
+    else if (control instanceof HTMLInputElement && control.checked) of.push(control.value)
+  }
+  return values
+}
+
+function fillFields(page: HTMLElement, answers: SealedAnswers): void {
+  for (const control of controlsOf(page)) {
+    const values = (isSealedField(control.name) ? answers[control.name] : undefined) ?? []
+    if (control instanceof HTMLInputElement && isTick(control))
+      control.checked = values.includes(control.value)
+    else control.value = values[0] ?? ''
+    control.disabled = false
+    // So that what counts the words counts these.
+    control.dispatchEvent(new Event('input', { bubbles: true }))
+  }
+}
+
+function fillReceipt(page: HTMLElement, code: string): void {
+  const receipt = page.querySelector('[data-receipt]')
+  if (!receipt) return
+  const text = formatReceiptCode(code)
+  const groups = text.split('-')
+  for (const [index, span] of [...receipt.querySelectorAll('.receipt-code span')].entries())
+    span.textContent = groups[index] ?? ''
+  const { path, size } = qrPath(text)
+  const svg = receipt.querySelector('svg')
+  svg?.setAttribute('viewBox', `0 0 ${size} ${size}`)
+  svg?.querySelector('path')?.setAttribute('d', path)
+}
+
+/** The ticked items that the check page knows: a list of another category is not told. */
+function tickedOn(page: HTMLElement, answers: SealedAnswers): string[] {
+  return (answers.checklist ?? []).filter((id) => page.querySelector(`[data-tick="${CSS.escape(id)}"]`))
+}
+
+function fillCheck(page: HTMLElement, { answers }: Held): void {
+  const put = (name: string, ...nodes: (Node | string)[]): void =>
+    page.querySelector(`[data-held="${name}"]`)?.replaceChildren(...nodes)
+  const { description, place, callback } = narrativeOf(answers)
+  put('description', ...description.split('\n').map((line) => element('p', {}, line)))
+  put('place', place)
+  put('callback', callback ?? '不留')
+  const ticked = tickedOn(page, answers)
+  for (const row of page.querySelectorAll<HTMLElement>('[data-held-row="checklist"]'))
+    row.hidden = ticked.length === 0
+  for (const item of page.querySelectorAll<HTMLElement>('[data-tick]'))
+    item.hidden = !ticked.includes(item.dataset['tick'] ?? '')
+}
+
+/** What is wrong with some sealed fields, in the order of the form. */
+function problemsOf(answers: SealedAnswers, names: readonly SealedField[]): FieldError[] {
+  return SEALED_FIELD_NAMES.filter((name) => names.includes(name)).flatMap((field) => {
+    const message = SEALED_FIELDS[field].problem(answers[field] ?? [])
+    return message === null ? [] : [{ field, message }]
+  })
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += String.fromCharCode(byte)
+  return btoa(text)
+}
+
+async function readersOf(page: HTMLElement): Promise<Reader[]> {
+  const recipients = await loadRecipients(page)
+  const departments = page.querySelector<HTMLElement>('[data-readers]')?.dataset['readers']?.split(' ') ?? []
+  return departments.map((department) => {
+    const key = recipients.get(department)
+    if (!key) throw new SealingError(`no key of ${department}`)
+    return { department, ...key }
+  })
+}
+
+export function createSealer(): Sealer {
+  const seal = createSealJob()
+  let half = ''
+  let vault: Vault | null = null
+  let held: Held | null = null
+
+  async function keep(next: Held): Promise<void> {
+    held = next
+    await vault?.keep(next)
+  }
+
+  /** Of this draft and no other: a new draft begins with nothing. */
+  async function hold(page: HTMLElement): Promise<void> {
+    const given = page.dataset['half'] ?? ''
+    if (given === half && held) return
+    half = given
+    vault = given === '' ? null : createVault(given)
+    held = (await vault?.open()) ?? null
+  }
+
+  async function begin(): Promise<Held> {
+    const secrets = await seal('begin', null)
+    const begun: Held = { secrets, receiptCode: secrets.receiptCode, answers: {}, photos: [], nextPart: 0 }
+    await keep(begun)
+    return begun
+  }
+
+  const mustHold = (): { held: Held; secrets: TipSecrets } => {
+    if (!held?.secrets) throw new SealingError('nothing is held')
+    return { held, secrets: held.secrets }
+  }
+
+  async function post(page: HTMLElement): Promise<Sent> {
+    const { held: now, secrets } = mustHold()
+    const readers = await readersOf(page)
+    const answers = { ...now.answers, checklist: tickedOn(page, now.answers) }
+    const narrative = narrativeOf(answers)
+    const sealed = await seal('seal', { secrets, narrative, readers })
+    const facts = JSON.parse(
+      page.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
+    ) as Readonly<Record<string, string | null>>
+    const field = (name: string): string =>
+      page.querySelector<HTMLInputElement>(`input[name="${name}"]`)?.value ?? ''
+    const reply = await fetch('/api/v1/tips', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': secrets.idempotencyKey },
+      body: JSON.stringify({
+        gate: field('gate'),
+        trap: field('website'),
+        sealed: {
+          id: secrets.tip,
+          recipient: secrets.recipient,
+          auth: secrets.auth,
+          reporterRecipient: secrets.reporterRecipient,
+          ...facts,
+          callback: narrative.callback !== null,
+          narrative: toBase64(sealed.narrative),
+          wraps: sealed.wraps.map((wrap) => ({ ...wrap, wrapped: toBase64(wrap.wrapped) })),
+          photos: now.photos.map(({ part, copy, original }) => ({ part, copy, original })),
+        },
+      }),
+      signal: AbortSignal.timeout(SEND_MS),
+    })
+    return { reply, problem: reply.ok ? null : ((await reply.json()) as Problem) }
+  }
+
+  return {
+    async enter(page) {
+      await hold(page)
+      if (page.dataset['report'] === 'sent') {
+        if (held) fillReceipt(page, held.receiptCode)
+        // The words and the key are sent; the code stays until the tab or the session ends.
+        if (held?.secrets) await keep({ ...held, secrets: null, answers: {}, photos: [] })
+        return
+      }
+      if (!held?.secrets) held = await begin()
+      fillFields(page, held.answers)
+      fillReceipt(page, held.receiptCode)
+      fillCheck(page, held)
+      page.querySelector('[data-sealing-wait]')?.remove()
+      page.addEventListener('change', () => {
+        if (held) void keep({ ...held, answers: { ...held.answers, ...valuesOf(page) } })
+      })
+    },
+
+    async take(form) {
+      const { held: before } = mustHold()
+      const typed = valuesOf(form)
+      await keep({ ...before, answers: { ...before.answers, ...typed } })
+      return problemsOf(typed, Object.keys(typed).filter(isSealedField))
+    },
+
+    settle: () => Promise.resolve(true),
+    leave() {},
+
+    async send(page) {
+      const { held: now } = mustHold()
+      const problems = problemsOf(now.answers, SEALED_FIELD_NAMES)
+      if (problems.length > 0) throw new RefusedError('有几处需要修改', problems)
+      const { problem } = await post(page)
+      if (problem === null) return null
+      if (problem.type === '/problems/stale-recipients/') {
+        // The route or a key changed while the page lay open: the page that says so is read again before it is sent.
+        return request('/report/check/', null)
+      }
+      throw new RefusedError(problem.detail ?? problem.title)
+    },
+  }
+}

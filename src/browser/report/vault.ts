@@ -1,0 +1,81 @@
+import type { SealedAnswers } from '../../domain/tip.ts'
+import { createHalf, rest, wake } from '../../sealing/half-key.ts'
+import type { TipSecrets } from '../../sealing/outgoing.ts'
+
+/** A photo that is sealed and sent; what it showed is kept nowhere. */
+export interface HeldPhoto {
+  readonly part: number
+  /** Bytes of the file as chosen. */
+  readonly bytes: number
+  /** Ids of the uploads. */
+  readonly copy: string
+  readonly original: string | null
+  /** Place and time out of the photo, in words, when the reporter wants them told. */
+  readonly told: string | null
+}
+
+/** What the browser keeps to itself until the tip is sent; afterwards the code alone. */
+export interface Held {
+  readonly secrets: TipSecrets | null
+  readonly receiptCode: string
+  readonly answers: SealedAnswers
+  readonly photos: readonly HeldPhoto[]
+  readonly nextPart: number
+}
+
+const HALF = 'report.half'
+const RESTED = 'report.rested'
+const random = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
+
+/** Keeps what is held from one load of the page to the next, readable only together with the draft's cookie. */
+export interface Vault {
+  /** Null when there is nothing, or only what belongs to another draft. */
+  open(): Promise<Held | null>
+  /** Where the browser gives no storage it is kept in memory alone. */
+  keep(held: Held): Promise<void>
+  forget(): void
+}
+
+/** @param serverHalf as the page of the form tells it */
+export function createVault(serverHalf: string): Vault {
+  let queue: Promise<void> = Promise.resolve()
+  const halves = (clientHalf: string) => ({ use: 'report' as const, clientHalf, serverHalf })
+
+  async function write(held: Held): Promise<void> {
+    try {
+      const half = sessionStorage.getItem(HALF) ?? createHalf(random)
+      sessionStorage.setItem(HALF, half)
+      sessionStorage.setItem(RESTED, await rest(held, halves(half), random))
+    } catch (error) {
+      // Storage that is shut or full; a reload then loses what was typed, sending does not need it.
+      if (!(error instanceof DOMException)) throw error
+    }
+  }
+
+  function forget(): void {
+    try {
+      sessionStorage.removeItem(HALF)
+      sessionStorage.removeItem(RESTED)
+    } catch {
+      // Shut, so there is nothing in it.
+    }
+  }
+
+  return {
+    async open() {
+      try {
+        const half = sessionStorage.getItem(HALF)
+        const rested = sessionStorage.getItem(RESTED)
+        return half === null || rested === null ? null : ((await wake(rested, halves(half))) as Held)
+      } catch {
+        forget()
+        return null
+      }
+    },
+    keep(held) {
+      queue = queue.then(() => write(held))
+      return queue
+    },
+    forget,
+  }
+}
