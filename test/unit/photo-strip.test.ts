@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import sharp from 'sharp'
+import sharp, { type Sharp } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DomainError } from '../../src/domain/errors.ts'
 import { photoRefusal, type PhotoRefusal } from '../../src/domain/photo.ts'
@@ -35,7 +35,7 @@ let photos: Readonly<
 >
 beforeAll(async () => {
   const noisy = sharp(await png(321, 203))
-  const with_ = (make: (image: sharp.Sharp) => sharp.Sharp) =>
+  const with_ = (make: (image: Sharp) => Sharp) =>
     make(noisy.clone().withExif(EXIF))
       .toBuffer()
       .then((bytes) => new Uint8Array(bytes))

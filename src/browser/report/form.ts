@@ -85,7 +85,10 @@ async function enter(page: HTMLElement): Promise<boolean> {
     if (!('subtle' in crypto) || CAN_SEAL.some((name) => !(name in globalThis))) {
       throw new Error('this browser cannot seal')
     }
-    sealer ??= (await import('./sealer.ts')).createSealer()
+    sealer ??= (await import('./sealer.ts')).createSealer(() => {
+      const shown = root()
+      if (shown) offerPlain(shown)
+    })
     await sealer.enter(page)
     return true
   } catch {
@@ -171,7 +174,7 @@ async function prepare({ form, submitter }: Sending): Promise<boolean | ReportPa
     const { SealingError } = await import('./seal-jobs.ts')
     try {
       const changed = await sealer.send(page)
-      return changed ?? request('/report/sent/', null)
+      return changed ?? (await request('/report/sent/', null))
     } catch (error) {
       if (error instanceof SealingError) offerPlain(page)
       else if (error instanceof RefusedError) {

@@ -1,3 +1,4 @@
+import type { PhotoKind } from '../../domain/photo.ts'
 import type { Narrative } from '../../domain/tip.ts'
 import type { OutgoingWrap, Reader, TipSecrets } from '../../sealing/outgoing.ts'
 import workerAddress from './seal-worker.ts?worker&url'
@@ -5,6 +6,27 @@ import { startWorker } from './worker.ts'
 
 /** What the sealing worker does, by name: what it is given and what it makes. */
 export interface SealJobs {
+  /** Takes out of a photo what is not the picture, and tells what that was. */
+  readonly look: {
+    readonly given: { readonly bytes: Uint8Array }
+    readonly made:
+      | {
+          readonly kind: PhotoKind
+          readonly working: Uint8Array<ArrayBuffer>
+          readonly words: string | null
+          readonly device: string | null
+        }
+      | { readonly refused: string }
+  }
+  readonly photo: {
+    readonly given: {
+      readonly secrets: TipSecrets
+      readonly purpose: 'tip.photo' | 'tip.original'
+      readonly part: number
+      readonly bytes: Uint8Array
+    }
+    readonly made: Uint8Array<ArrayBuffer>
+  }
   readonly begin: { readonly given: null; readonly made: TipSecrets }
   readonly seal: {
     readonly given: {
@@ -33,15 +55,14 @@ export class SealingError extends Error {}
 export type SealJob = <K extends keyof SealJobs>(
   job: K,
   given: SealJobs[K]['given'],
-  transfer?: Transferable[],
 ) => Promise<SealJobs[K]['made']>
 
 /** A phone of ten years ago needs some seconds for a photo of 15 MB; what takes longer hangs. */
 const LIMIT_MS = 20_000
 
 interface Waiting {
-  resolve(made: SealJobs[keyof SealJobs]['made']): void
-  reject(error: Error): void
+  readonly resolve: (made: SealJobs[keyof SealJobs]['made']) => void
+  readonly reject: (error: Error) => void
 }
 
 /** A worker that is started when first asked, and anew after it failed. */
@@ -69,7 +90,7 @@ export function createSealJob(limitMs = LIMIT_MS): SealJob {
     return started
   }
 
-  return (job, given, transfer = []) =>
+  return (job, given) =>
     new Promise((resolve, reject) => {
       last += 1
       const id = last
@@ -83,6 +104,6 @@ export function createSealJob(limitMs = LIMIT_MS): SealJob {
       // What is made is what the job of this name makes.
       waiting.set(id, { resolve: settled(resolve) as Waiting['resolve'], reject: settled(reject) })
       worker ??= start()
-      worker.postMessage({ id, job, given } satisfies SealRequest, transfer)
+      worker.postMessage({ id, job, given } satisfies SealRequest)
     })
 }

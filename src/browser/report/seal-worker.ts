@@ -1,13 +1,32 @@
-import { createTipSecrets, sealNarrative, wrapForReaders } from '../../sealing/outgoing.ts'
+import { DomainError } from '../../domain/errors.ts'
+import { factWords, readFacts } from '../../domain/photo-facts.ts'
+import { stripPhoto } from '../../domain/photo-strip.ts'
+import { createTipSecrets, sealChecked, sealNarrative, wrapForReaders } from '../../sealing/outgoing.ts'
 import type { SealJobs, SealReply, SealRequest } from './seal-jobs.ts'
 
 // Beside the page, so that a slow phone can still scroll it, and so that what hangs can be ended.
 
 const random = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
 
+function wordsOf(photo: Uint8Array): { words: string | null; device: string | null } {
+  const facts = readFacts(photo)
+  return { words: factWords(facts), device: facts.device }
+}
+
 const JOBS: {
   readonly [K in keyof SealJobs]: (given: SealJobs[K]['given']) => Promise<SealJobs[K]['made']>
 } = {
+  look({ bytes }) {
+    const { words, device } = wordsOf(bytes)
+    try {
+      const { kind, bytes: working } = stripPhoto(bytes)
+      return Promise.resolve({ kind, working, words, device })
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error
+      return Promise.resolve({ refused: error.message })
+    }
+  },
+  photo: ({ secrets, purpose, part, bytes }) => sealChecked(secrets, purpose, part, bytes),
   begin: () => createTipSecrets(random),
   async seal({ secrets, narrative, readers }) {
     const [sealed, wraps] = await Promise.all([

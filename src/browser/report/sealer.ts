@@ -4,6 +4,7 @@ import { formatReceiptCode } from '../../domain/receipt.ts'
 import {
   isSealedField,
   narrativeOf,
+  type Narrative,
   SEALED_FIELD_NAMES,
   SEALED_FIELDS,
   type SealedAnswers,
@@ -15,7 +16,8 @@ import { element } from './dom.ts'
 import { loadRecipients } from './recipients.ts'
 import { request, type ReportPage } from './request.ts'
 import { createSealJob, SealingError } from './seal-jobs.ts'
-import { createVault, type Held, type Vault } from './vault.ts'
+import { pictureOf, watchPhotos, type PhotoField } from './sealed-photos.ts'
+import { createVault, type Held, type HeldPhoto, type Vault } from './vault.ts'
 
 /** The site refused the sealed tip; the words are its own. */
 export class RefusedError extends Error {
@@ -80,7 +82,7 @@ function fillFields(page: HTMLElement, answers: SealedAnswers): void {
     else control.value = values[0] ?? ''
     control.disabled = false
     // So that what counts the words counts these.
-    control.dispatchEvent(new Event('input', { bubbles: true }))
+    control.dispatchEvent(new Event('input'))
   }
 }
 
@@ -102,13 +104,43 @@ function tickedOn(page: HTMLElement, answers: SealedAnswers): string[] {
   return (answers.checklist ?? []).filter((id) => page.querySelector(`[data-tick="${CSS.escape(id)}"]`))
 }
 
-function fillCheck(page: HTMLElement, { answers }: Held): void {
+/** What the reporter has its photos tell, as the end of the description. */
+export function withPhotoWords(narrative: Narrative, photos: readonly HeldPhoto[]): Narrative {
+  const lines = photos.flatMap(({ told, words }, index) =>
+    told && words !== null ? [`第 ${index + 1} 张：${words}`] : [],
+  )
+  if (lines.length === 0) return narrative
+  return { ...narrative, description: [narrative.description, '', '照片里记着的：', ...lines].join('\n') }
+}
+
+function fillCheck(
+  page: HTMLElement,
+  { answers, photos }: Held,
+  previews: ReadonlyMap<number, string>,
+): void {
   const put = (name: string, ...nodes: (Node | string)[]): void =>
     page.querySelector(`[data-held="${name}"]`)?.replaceChildren(...nodes)
   const { description, place, callback } = narrativeOf(answers)
   put('description', ...description.split('\n').map((line) => element('p', {}, line)))
   put('place', place)
   put('callback', callback ?? '不留')
+  const pictures = photos.map(({ part, told, words, original }, index) =>
+    element(
+      'li',
+      {},
+      pictureOf(previews, part, index + 1),
+      element(
+        'p',
+        { class: 'hint' },
+        [told ? words : null, original === null ? '不留原片' : '原片密封'].filter(Boolean).join('；'),
+      ),
+    ),
+  )
+  put(
+    'photos',
+    `${photos.length} 张`,
+    ...(photos.length > 0 ? [element('ul', { class: 'photo-list' }, ...pictures)] : []),
+  )
   const ticked = tickedOn(page, answers)
   for (const row of page.querySelectorAll<HTMLElement>('[data-held-row="checklist"]'))
     row.hidden = ticked.length === 0
@@ -140,11 +172,15 @@ async function readersOf(page: HTMLElement): Promise<Reader[]> {
   })
 }
 
-export function createSealer(): Sealer {
+/** @param fail told when sealing turns out not to be had in the midst of a page */
+export function createSealer(fail: (error: SealingError) => void): Sealer {
   const seal = createSealJob()
   let half = ''
   let vault: Vault | null = null
   let held: Held | null = null
+  let photos: PhotoField | null = null
+  const previews = new Map<number, string>()
+  const files = new Map<number, File>()
 
   async function keep(next: Held): Promise<void> {
     held = next
@@ -156,13 +192,16 @@ export function createSealer(): Sealer {
     const given = page.dataset['half'] ?? ''
     if (given === half && held) return
     half = given
+    for (const preview of previews.values()) URL.revokeObjectURL(preview)
+    previews.clear()
+    files.clear()
     vault = given === '' ? null : createVault(given)
     held = (await vault?.open()) ?? null
   }
 
-  async function begin(): Promise<Held> {
+  async function begin(): Promise<Held & { readonly secrets: TipSecrets }> {
     const secrets = await seal('begin', null)
-    const begun: Held = { secrets, receiptCode: secrets.receiptCode, answers: {}, photos: [], nextPart: 0 }
+    const begun = { secrets, receiptCode: secrets.receiptCode, answers: {}, photos: [], nextPart: 0 }
     await keep(begun)
     return begun
   }
@@ -176,7 +215,7 @@ export function createSealer(): Sealer {
     const { held: now, secrets } = mustHold()
     const readers = await readersOf(page)
     const answers = { ...now.answers, checklist: tickedOn(page, now.answers) }
-    const narrative = narrativeOf(answers)
+    const narrative = withPhotoWords(narrativeOf(answers), now.photos)
     const sealed = await seal('seal', { secrets, narrative, readers })
     const facts = JSON.parse(
       page.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
@@ -215,10 +254,27 @@ export function createSealer(): Sealer {
         if (held?.secrets) await keep({ ...held, secrets: null, answers: {}, photos: [] })
         return
       }
-      if (!held?.secrets) held = await begin()
+      held = held?.secrets ? held : await begin()
       fillFields(page, held.answers)
       fillReceipt(page, held.receiptCode)
-      fillCheck(page, held)
+      fillCheck(page, held, previews)
+      photos = watchPhotos(page, {
+        seal,
+        secrets: held.secrets ?? (await begin()).secrets,
+        previews,
+        files,
+        photos: () => held?.photos ?? [],
+        async number() {
+          const { held: now } = mustHold()
+          await keep({ ...now, nextPart: now.nextPart + 1 })
+          return now.nextPart
+        },
+        async change(edit) {
+          const { held: now } = mustHold()
+          await keep({ ...now, photos: edit(now.photos) })
+        },
+        fail,
+      })
       page.querySelector('[data-sealing-wait]')?.remove()
       page.addEventListener('change', () => {
         if (held) void keep({ ...held, answers: { ...held.answers, ...valuesOf(page) } })
@@ -232,8 +288,10 @@ export function createSealer(): Sealer {
       return problemsOf(typed, Object.keys(typed).filter(isSealedField))
     },
 
-    settle: () => Promise.resolve(true),
-    leave() {},
+    settle: async () => (await photos?.settle()) ?? true,
+    leave() {
+      photos = null
+    },
 
     async send(page) {
       const { held: now } = mustHold()

@@ -10,8 +10,11 @@ export interface HeldPhoto {
   /** Ids of the uploads. */
   readonly copy: string
   readonly original: string | null
-  /** Place and time out of the photo, in words, when the reporter wants them told. */
-  readonly told: string | null
+  /** Time and place as the photo has them, in words. */
+  readonly words: string | null
+  readonly device: string | null
+  /** The reporter wants the words told. */
+  readonly told: boolean
 }
 
 /** What the browser keeps to itself until the tip is sent; afterwards the code alone. */
