@@ -39,13 +39,13 @@ export function createUploadsApi({ services }: Pick<Runtime, 'services'>): Hono<
   })
 
   // Hono answers HEAD out of this one.
-  api.get('/:id', async (c) => {
-    const state = await services.uploads.state(c.req.param('id'))
+  api.get('/:upload', async (c) => {
+    const state = await services.uploads.state(c.req.param('upload'))
     return c.json(state, 200, headersOf(state))
   })
 
-  api.patch('/:id', async (c) => {
-    const id = c.req.param('id')
+  api.patch('/:upload', async (c) => {
+    const id = c.req.param('upload')
     const given = c.req.header('upload-offset') ?? ''
     if (!OFFSET.test(given)) {
       throw new DomainError('invalid-input', '请带上 Upload-Offset 请求头。', [
@@ -53,7 +53,7 @@ export function createUploadsApi({ services }: Pick<Runtime, 'services'>): Hono<
       ])
     }
     const state = await services.uploads.add(id, Number(given), await readPiece(c.req.raw))
-    if (state) return c.body(null, 204, headersOf(state))
+    if (state) return c.json(state, 200, headersOf(state))
     const now = await services.uploads.state(id)
     return problemResponse(
       new DomainError('stale-version', `已经收到 ${now.offset} 字节，请从那里接着传。`),
@@ -61,9 +61,9 @@ export function createUploadsApi({ services }: Pick<Runtime, 'services'>): Hono<
     )
   })
 
-  api.delete('/:id', async (c) => {
-    await services.uploads.remove(c.req.param('id'))
-    return c.body(null, 204, { 'cache-control': 'no-store' })
+  api.delete('/:upload', async (c) => {
+    await services.uploads.remove(c.req.param('upload'))
+    return c.json({ removed: true }, 200, { 'cache-control': 'no-store' })
   })
 
   return api

@@ -209,6 +209,17 @@ export const challengeReply = z.object({
   signature: hex.describe('原样带回'),
 })
 
+export const uploadReply = z.object({
+  id: z.string().describe('凭它接着传；谁也猜不到，不要给别人'),
+  offset: z.number(),
+  size: z.number(),
+})
+export const uploadStateReply = z.object({
+  offset: z.number().describe('已经存稳的字节数，也在 Upload-Offset 头里；从这里接着传'),
+  size: z.number(),
+})
+export const uploadRemovedReply = z.object({ removed: z.literal(true) })
+
 export const filedReply = z.object({
   caseNo: z.string().describe('受理编号，公开'),
   receiptCode: z

@@ -87,7 +87,7 @@ export async function upload(
   const { id } = (await begun.json()) as { id: string }
   for (let offset = 0; offset < sealed.length;) {
     const reply = await patch(api, id, offset, sealed.subarray(offset, offset + piece))
-    if (reply.status !== 204) throw new Error(`${reply.status} ${await reply.text()}`)
+    if (reply.status !== 200) throw new Error(`${reply.status} ${await reply.text()}`)
     offset = Number(reply.headers.get('upload-offset'))
   }
   return id

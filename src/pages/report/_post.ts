@@ -168,10 +168,10 @@ async function readPost({ request, locals, cookie, draft }: Posting): Promise<Re
       // A page that is out of date is read on, so that what was typed can be shown again.
       authorize: (given) => {
         try {
+          services.formTokens.verify(given.get('token')?.[0], FORM_PURPOSE, draft?.id ?? '')
           const [sealing] = given.get('sealing') ?? []
           if (sealing !== 'browser' && sealing !== 'server') throw unsealed()
           read.sealing = sealing
-          services.formTokens.verify(given.get('token')?.[0], FORM_PURPOSE, draft?.id ?? '')
         } catch (error) {
           if (!(error instanceof DomainError)) throw error
           read.refused = error
