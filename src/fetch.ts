@@ -1,14 +1,16 @@
 import { astro, getFetchState } from 'astro/hono'
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import { createApi } from './api/index.ts'
 import { problemResponse } from './api/problem.ts'
-import { DomainError } from './domain/errors.ts'
+import { DomainError, RateLimitedError } from './domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from './domain/plan.ts'
 import { clientAddress } from './http/client-address.ts'
 import { isCrossSite, isOwnHost } from './http/cross-site.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createPageCache, replyFrom } from './http/page-cache.ts'
 import { SESSION_COOKIE } from './http/session-cookie.ts'
+import { createTarpit } from './http/tarpit.ts'
+import { createTurns } from './http/turns.ts'
 import { unavailablePage, type Hotlines } from './http/unavailable.ts'
 import { currentRuntime } from './runtime.ts'
 import type { ClientKey } from './services/limits.ts'
@@ -34,6 +36,8 @@ const https = config.publicUrl?.startsWith('https://') ?? false
 const isProxyUnknown = https && config.trustedProxy === null
 const thirdParty = config.turnstile?.url ?? null
 const cache = createPageCache()
+const tarpit = createTarpit()
+const turns = createTurns()
 
 // Kept for the page that is shown when the database is away.
 let hotlines: Hotlines = { district: null }
@@ -56,7 +60,9 @@ const isAsset = (path: string): boolean => path.startsWith('/assets/')
 /** A page when a person asks, a problem document when a program does. */
 function refuse(path: string, error: DomainError): Response {
   if (path.startsWith('/api/')) return problemResponse(error)
-  return new Response(null, { status: 303, headers: { location: `/problems/${error.code}/` } })
+  const headers = new Headers({ location: `/problems/${error.code}/` })
+  if (error instanceof RateLimitedError) headers.set('retry-after', String(error.retryAfterSeconds))
+  return new Response(null, { status: 303, headers })
 }
 
 /** The database is away: the hotline for a person, a problem document for a program. */
@@ -66,7 +72,25 @@ function unavailable(path: string): Response {
     : unavailablePage(hotlines, securityHeaders(path, https))
 }
 
-export const app = new Hono<{ Bindings: DoorBindings; Variables: DoorVariables }>()
+interface DoorEnv {
+  Bindings: DoorBindings
+  Variables: DoorVariables
+}
+
+/** Whose request it is, as the rate limits know them. */
+function clientOf(c: Context<DoorEnv>): ClientKey {
+  const remote = isProxyUnknown ? undefined : c.env?.incoming?.socket.remoteAddress
+  const forwardedFor = c.req.header('x-forwarded-for') ?? null
+  return services.limits.keyOf(clientAddress(remote, forwardedFor, config.trustedProxy))
+}
+
+export const app = new Hono<DoorEnv>()
+
+app.use(async (c, next) => {
+  await next()
+  // “Too often” is what says when to come again; an outage does so too, and is nobody's fault.
+  if (c.res.headers.has('retry-after') && c.res.status !== 503) await tarpit.hold()
+})
 
 app.use(async (c, next) => {
   const path = c.req.path
@@ -121,6 +145,7 @@ app.use(async (c, next) => {
   const now = clock.now()
   const hit = cache.get(key, version, now.getTime())
   if (hit) return replyFrom(hit, c.req.raw)
+  services.limits.take('pages', clientOf(c))
   await next()
   const res = c.res
   const own = securityHeaders(path, https)
@@ -146,22 +171,15 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   c.set('requestId', Buffer.from(random.bytes(9)).toString('base64url'))
   c.set('staff', null)
-  c.set(
-    'client',
-    services.limits.keyOf(
-      clientAddress(
-        isProxyUnknown ? undefined : c.env?.incoming?.socket.remoteAddress,
-        c.req.header('x-forwarded-for') ?? null,
-        config.trustedProxy,
-      ),
-    ),
-  )
+  c.set('client', clientOf(c))
   const path = c.req.path
   if (path.startsWith('/staff/') || path.startsWith('/api/v1/staff/') || path.startsWith('/proof/')) {
     const token = SESSION_COOKIE.read(c.req.raw)
     if (token) c.set('staff', await services.sessions.find(token))
   }
-  await next()
+  // An upload takes as long as the sender's network does, and little of ours at a time.
+  if (c.req.header('content-type')?.startsWith('multipart/')) return next()
+  await turns.run(c.get('client'), next)
 })
 
 app.route('/api/v1', createApi(runtime))

@@ -6,6 +6,7 @@ import { createJobQueue } from './adapters/job-queue.ts'
 import { createLog, type Log } from './adapters/log.ts'
 import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
+import { createRecipientPin } from './adapters/recipient-pin.ts'
 import { createResendMailer } from './adapters/resend-mailer.ts'
 import { openServerSecrets } from './adapters/server-secrets.ts'
 import { createSmtpMailer } from './adapters/smtp-mailer.ts'
@@ -16,7 +17,7 @@ import { connectPglite, connectPostgres, type Connection } from './db/connect.ts
 import { ensurePlan } from './db/ensure-plan.ts'
 import { createBoss, installJobs, jobsAreInstalled } from './db/job-schema.ts'
 import { migrate, pendingMigrations } from './db/migrate.ts'
-import { demoLogins, demoReceipt, loadDemo, type DemoLogin } from './demo/load.ts'
+import { demoLogins, demoReceipt, dropUnfinishedDemo, loadDemo, type DemoLogin } from './demo/load.ts'
 import { createServices, type Services } from './services/index.ts'
 import { jobHandlers } from './services/jobs.ts'
 import type { Mailer } from './services/mailer.ts'
@@ -57,6 +58,7 @@ async function openDatabase(
 ): Promise<{ connection: Connection; release: () => void }> {
   if (config.databaseUrl === null) {
     const release = lockData(config.dataDir)
+    await dropUnfinishedDemo(config.dataDir)
     const connection = await connectPglite(join(config.dataDir, 'pglite'), undefined, report)
     await migrate(connection.db)
     await installJobs(connection)
@@ -125,6 +127,7 @@ export async function createRuntime(
       files: createDiskFiles(join(config.dataDir, 'blobs'), report),
       photos,
       secrets,
+      pin: createRecipientPin(join(config.dataDir, 'keys', 'recipients.json'), systemRandom),
       gate: createAltcha({ clock: systemClock, secret: secrets.form }),
       thirdPartyGate: config.turnstile && createTurnstile(config.turnstile, { clock: systemClock }),
       plan: createPlanStore(db, versions),

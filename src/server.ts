@@ -114,6 +114,13 @@ export async function startServer(
     if (config.publicUrl?.startsWith('https://') && config.trustedProxy === null) {
       console.error('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
     }
+    void app.runtime.services.recipients.trouble().then(
+      (trouble) => {
+        if (trouble !== null) console.error(`No tips are taken: ${trouble}`)
+      },
+      // The database went away: whoever asks for a page is told.
+      () => undefined,
+    )
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     return {
       url: `http://${host === '127.0.0.1' ? 'localhost' : host}:${String(port)}`,

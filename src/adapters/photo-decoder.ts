@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { constants, setPriority } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
@@ -206,13 +207,20 @@ function spawnLimited(args: readonly string[], memoryMb: number): ChildProcess {
     },
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'] as ('pipe' | 'ignore')[],
   }
-  if (process.platform !== 'linux') return spawn(process.execPath, args, settings)
   const script = 'ulimit -d "$0" 2>/dev/null; ulimit -c 0 2>/dev/null; exec "$@"'
-  return spawn(
-    '/bin/sh',
-    ['-c', script, String((memoryMb + RESERVED_MB) * 1024), process.execPath, ...args],
-    settings,
-  )
+  const child =
+    process.platform === 'linux'
+      ? spawn(
+          '/bin/sh',
+          ['-c', script, String((memoryMb + RESERVED_MB) * 1024), process.execPath, ...args],
+          settings,
+        )
+      : spawn(process.execPath, args, settings)
+  // Pictures wait for words, not the other way round. Not allowed everywhere, and then no harm.
+  try {
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {}
+  return child
 }
 
 interface Answers {

@@ -18,6 +18,7 @@ import {
   paging,
   promiseReply,
   readinessReply,
+  recipientsReply,
   receiptOpen,
   routingQuery,
   uploadRemovedReply,
@@ -143,6 +144,15 @@ export const OPERATIONS: readonly Operation[] = [
   },
   {
     method: 'get',
+    path: '/recipients',
+    summary: '举报密封给谁：签了字的收件钥匙名单',
+    description:
+      '只往后加的名单，每一行有前一行的哈希，由离线的根或同一单位的前一把钥匙签字。先用自己信得过的根核对，再密封；核对不上时这里回答 503。给人看的在 /about/keys/。',
+    reply: recipientsReply,
+    refusals: ['recipients-refused'],
+  },
+  {
+    method: 'get',
     path: '/challenges',
     summary: '提交以前的验证题（ALTCHA v2）',
     description:
@@ -172,12 +182,15 @@ export const OPERATIONS: readonly Operation[] = [
       'invalid-input',
       'idempotency-conflict',
       'photo-rejected',
+      'photos-unavailable',
       'unsupported-media',
       'too-large',
       'gate-refused',
       'stale-recipients',
       'rate-limited',
       'intake-closed',
+      'recipients-refused',
+      'database-unavailable',
     ],
     example: {
       body: {

@@ -72,12 +72,17 @@ export function createReadingApi({ services }: Runtime): Hono<ApiEnv> {
     })
     return open(c, promise)
   })
+  api.get('/recipients', async (c) => {
+    const { root, head, entries } = await services.recipients.list()
+    return open(c, { root, head, items: entries, next: null })
+  })
   api.get('/lists', async (c) => open(c, { items: await services.lists.kinds(), next: null }))
   api.get('/lists/:list/entries', async (c) => {
     const { limit, cursor } = check(paging, c.req.query())
     const filter = check(entryFilterSchema, c.req.query())
     if (filter.q) services.limits.take('searches', c.get('client'))
-    return open(c, await services.lists.page(c.req.param('list'), filter, cursor ?? null, limit))
+    const { items, next } = await services.lists.page(c.req.param('list'), filter, cursor ?? null, limit)
+    return open(c, { items, next })
   })
   api.get('/lists/:list/entries/:entryNo', async (c) => {
     const entry = await services.lists.entry(c.req.param('list'), c.req.param('entryNo'))

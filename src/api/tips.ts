@@ -94,9 +94,9 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
           onFile: async ({ bytes }) => {
             services.limits.take('uploads', client)
             const part = photos.length
-            digests.push(createHash('sha256').update(bytes).digest('base64url'))
             try {
               photos.push(await services.photos.seal(bytes, { tipId, recipient: keys.recipient, part }))
+              digests.push(createHash('sha256').update(bytes).digest('base64url'))
             } catch (error) {
               if (!(error instanceof DomainError)) throw error
               throw new DomainError(error.code, `第 ${part + 1} 张照片：${error.message}`, [

@@ -9,6 +9,8 @@ export interface Given {
   readonly positionals: readonly string[]
   /** The value of a text option, or null. */
   text(name: string): string | null
+  /** Whether an option that takes no value was given. */
+  flag(name: string): boolean
   /** @throws {UsageError} when the option is missing */
   required(name: string): string
 }
@@ -46,6 +48,7 @@ function parse(command: Command, args: string[]): Given & { readonly wantsHelp: 
     positionals,
     wantsHelp: values['help'] === true,
     text,
+    flag: (name) => values[name] === true,
     required: (name) => {
       const value = text(name)
       if (value === null) throw new UsageError(`Option '--${name}' is missing`)

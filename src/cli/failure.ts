@@ -17,6 +17,8 @@ export class StartError extends Error {}
  */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
+  const { advice } = error as { advice?: unknown }
+  if (typeof advice === 'string') return advice
   if (OPERATORS.test(error.constructor.name)) return error.message
   const { code } = error as { code?: unknown }
   if (typeof code === 'string' && UNREACHABLE.test(code)) {

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { readConfig } from '../config.ts'
+import { fingerprintOf } from '../sealing/recipient-list.ts'
 import { runCommand, UsageError, type Given } from './command.ts'
 import { StartError } from './failure.ts'
 import { withRuntime } from './with-runtime.ts'
@@ -10,6 +11,7 @@ Usage: npm run keys -- init [--out FILE]
        npm run keys -- grant --escrow FILE --member USER [--department ID]
        npm run keys -- rotate --escrow FILE --department ID
        npm run keys -- check --escrow FILE
+       npm run keys -- sign --escrow FILE [--anew]
        npm run keys -- export --case NUMBER --out FOLDER
 
 init    Makes the server's own secrets, one key for every department's queue and the offline escrow key that can
@@ -19,6 +21,9 @@ grant   Gives a member a department's key with the escrow key, for when no colle
 rotate  Makes a department's next key and moves the open tips to it, for when somebody left and nobody who stays holds
         the present one. Otherwise a colleague does it in the console, where the server never sees the secret.
 check   Tells whether the escrow key still opens every department's key. Do it once a year, and after keys changed.
+sign    Signs the keys that there are, for a database from before keys were signed, and makes this machine believe the
+        list. --anew: also when the database holds fewer keys than this machine has seen, or other ones, after you
+        restored a backup; compare the fingerprints that are printed with those the departments see.
 export  Writes a case's sealed files, the keys that lead to them and a script into FOLDER. Nothing is opened here:
         on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
 
@@ -129,6 +134,21 @@ async function checkEscrow(given: Given): Promise<void> {
   throw new StartError(`${bad.length} of ${keys} keys are not what they should be; change those keys.`)
 }
 
+async function sign(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const { root, signed, entries } = await withRuntime(({ services }) =>
+    services.keys.sign(escrow, { anew: given.flag('anew') }),
+  )
+  for (const { owner, epoch, recipient } of signed) {
+    console.log(`${owner}, key ${epoch}: ${fingerprintOf(recipient)}`)
+  }
+  console.log(
+    signed.length === 0
+      ? `The list of ${entries} entries holds; nothing was signed. Root: ${fingerprintOf(root)}`
+      : `Signed ${signed.length} keys. Root: ${fingerprintOf(root)}`,
+  )
+}
+
 const WHY = {
   missing: 'was never wrapped to the escrow',
   'does-not-open': 'does not open with the escrow key',
@@ -155,6 +175,7 @@ const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   grant,
   rotate,
   check: checkEscrow,
+  sign,
   export: exportCase,
 }
 
@@ -167,6 +188,7 @@ await runCommand({
     member: { type: 'string' },
     department: { type: 'string' },
     case: { type: 'string' },
+    anew: { type: 'boolean' },
   },
   run: async (given) => {
     const verb = VERBS[given.positionals[0] ?? '']

@@ -40,8 +40,13 @@ const ENTRY_COLUMNS = [
   'data',
 ] as const
 
-/** Up to so many hits are collected by the search index first; beyond, walking the list in order finds a page sooner. */
-const FEW_HITS = 2000
+/** What one search may cost: at 1,000,000 entries a tenth of a second. */
+const SEARCH_BOUNDS = {
+  /** Up to so many hits are collected by the search index; beyond, walking the list in order finds a page sooner. */
+  fewHits: 5000,
+  /** So many entries are walked through at a time: what is common in the whole list may be rare where one looks. */
+  stretch: 20_000,
+}
 
 /** PostgreSQL refuses NUL in a text; nothing stored holds one, so nothing is found less. */
 const plainText = (text: string): string => text.replaceAll('\0', '\ufffd')
@@ -70,20 +75,52 @@ function matches(eb: Entries, search: SearchQuery) {
 const named = (name: NonNullable<SearchQuery['name']>) =>
   sql<SqlBool>`entry.grams @> ${[...name.grams]}::text[] and entry.search_name like ${`%${name.text}%`}`
 
-/** A page of one list, newest listing first. */
+/** What was found, newest listing first. */
+export interface FoundEntries {
+  readonly rows: EntryRow[]
+  /** How far was looked when more may come after; null when everything was looked at, or the rows are `limit`. */
+  readonly reached: EntryPosition | null
+}
+
+/** Up to `limit` entries of one list. A search for common words may stop before the end, see {@link FoundEntries}. */
 export async function listEntries(
   db: Db,
   list: string,
   criteria: EntryCriteria,
   after: EntryPosition | null,
   limit: number,
-): Promise<EntryRow[]> {
-  const { search, state, today, authority, year } = criteria
-  const hits = search === null ? null : await fewHits(db, search)
-  if (hits?.length === 0) return []
-  let query = db.selectFrom('entry').select(ENTRY_COLUMNS).where('list', '=', list)
-  if (hits) query = query.where('id', '=', sql<string>`any(${hits}::uuid[])`)
-  else if (search) query = query.where((eb) => matches(eb, search))
+  bounds = SEARCH_BOUNDS,
+): Promise<FoundEntries> {
+  const { search } = criteria
+  const hits = search === null ? null : await fewHits(db, search, bounds.fewHits)
+  if (hits?.length === 0) return { rows: [], reached: null }
+  const inOrder = (entries: ReturnType<typeof narrowed>) =>
+    entries.orderBy('listed_on', 'desc').orderBy('entry_no', 'desc')
+  const all = narrowed(db, list, criteria, after)
+  if (search === null || hits !== null) {
+    const wanted = hits ? all.where('id', '=', sql<string>`any(${hits}::uuid[])`) : all
+    return { rows: await rowsOf(inOrder(wanted).select(ENTRY_COLUMNS).limit(limit)), reached: null }
+  }
+  const stretch = inOrder(all).selectAll().limit(bounds.stretch)
+  const found = inOrder(db.selectFrom(stretch.as('entry')).where((eb) => matches(eb, search)))
+  const rows = await rowsOf(found.select(ENTRY_COLUMNS).limit(limit))
+  if (rows.length === limit) return { rows, reached: null }
+  const end = await inOrder(all)
+    .select(['listed_on', 'entry_no'])
+    .offset(bounds.stretch - 1)
+    .limit(1)
+    .executeTakeFirst()
+  return { rows, reached: end ? { listedOn: end.listed_on, entryNo: end.entry_no } : null }
+}
+
+/** A list's entries as far as indexes in its order tell them apart. */
+function narrowed(
+  db: Db,
+  list: string,
+  { state, today, authority, year }: EntryCriteria,
+  after: EntryPosition | null,
+) {
+  let query = db.selectFrom('entry').where('list', '=', list)
   if (state === 'listed') query = query.where((eb) => inForce(eb, today))
   // Said twice: the first is what the index `entry_past` holds.
   if (state === 'past') {
@@ -94,25 +131,30 @@ export async function listEntries(
   if (authority !== null) query = query.where('authority', '=', plainText(authority))
   if (year !== null)
     query = query.where('listed_on', '>=', `${year}-01-01`).where('listed_on', '<=', `${year}-12-31`)
-  if (after)
-    query = query.where(sql<SqlBool>`(listed_on, entry_no) < (${after.listedOn}::date, ${after.entryNo})`)
-  const rows = await query.orderBy('listed_on', 'desc').orderBy('entry_no', 'desc').limit(limit).execute()
-  return rows.map((row) => ({ ...row, data: row.data as EntryData }))
+  return after
+    ? query.where(sql<SqlBool>`(listed_on, entry_no) < (${after.listedOn}::date, ${after.entryNo})`)
+    : query
+}
+
+async function rowsOf(query: {
+  execute(): Promise<(Omit<EntryRow, 'data'> & { data: unknown })[]>
+}): Promise<EntryRow[]> {
+  return (await query.execute()).map((row) => ({ ...row, data: row.data as EntryData }))
 }
 
 /**
  * All hits of a search when they are few. Ordering and limiting in the same query would tempt the planner to walk
  * the whole list for a rare name.
- * @returns null when there are more than {@link FEW_HITS}
+ * @returns null when there are more than `most`
  */
-async function fewHits(db: Db, search: SearchQuery): Promise<string[] | null> {
+async function fewHits(db: Db, search: SearchQuery, most: number): Promise<string[] | null> {
   const rows = await db
     .selectFrom('entry')
     .select('id')
     .where((eb) => matches(eb, search))
-    .limit(FEW_HITS + 1)
+    .limit(most + 1)
     .execute()
-  return rows.length > FEW_HITS ? null : rows.map((row) => row.id)
+  return rows.length > most ? null : rows.map((row) => row.id)
 }
 
 /** The newest entries in force of the lists given. */
@@ -125,7 +167,7 @@ export async function newestEntries(
   const rows: EntryRow[] = []
   for (const list of lists) {
     const criteria: EntryCriteria = { search: null, state: 'listed', today, authority: null, year: null }
-    rows.push(...(await listEntries(db, list, criteria, null, limit)))
+    rows.push(...(await listEntries(db, list, criteria, null, limit)).rows)
   }
   return rows
     .sort((a, b) => compareDown(a.listed_on, b.listed_on) || compareDown(a.entry_no, b.entry_no))

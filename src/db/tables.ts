@@ -196,6 +196,19 @@ export interface DepartmentKeyTable {
   replace_since: Date | null
 }
 
+export interface RecipientEntryTable {
+  /** Its place in the list, from 0. */
+  no: number
+  owner: string
+  epoch: number
+  recipient: string
+  verifier: string
+  day: Day
+  signed_by: 'root' | 'predecessor'
+  previous: string
+  signature: string
+}
+
 export interface KeyGrantTable {
   id: string
   department_id: string
@@ -578,6 +591,7 @@ export interface Database {
   known_browser: KnownBrowserTable
   sign_in_failure: SignInFailureTable
   department_key: DepartmentKeyTable
+  recipient_entry: RecipientEntryTable
   key_grant: KeyGrantTable
   staff_audit: StaffAuditTable
   case_file: CaseFileTable

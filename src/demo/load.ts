@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
@@ -23,6 +23,10 @@ export interface DemoLogin extends DemoAccount {
 
 const ACCOUNTS_JSON = 'demo-accounts.json'
 const RECEIPT_TXT = 'demo-receipt.txt'
+/** Lies in the data directory while a demonstration is being loaded. */
+const LOADING = 'demo-loading'
+/** What loading one makes there; nothing else has been made before. */
+const MADE = ['pglite', 'blobs', 'outbox', RECEIPT_TXT, 'demo-accounts.txt', ACCOUNTS_JSON]
 // The lowest the browser accepts: a dozen accounts are made while somebody waits for the first start.
 const KDF = { memoryKiB: 47_104, iterations: 1, parallelism: 1 } as const
 const MORNING_MS = 9 * 3_600_000
@@ -39,6 +43,20 @@ export async function demoLogins(dataDir: string): Promise<readonly DemoLogin[]>
 /** The receipt code of a demonstration's reward that can be claimed; null elsewhere. */
 export async function demoReceipt(dataDir: string): Promise<string | null> {
   return readFile(join(dataDir, RECEIPT_TXT), 'utf8').catch(() => null)
+}
+
+/**
+ * Clears away a demonstration whose loading was cut off, so that it is loaded anew. Nothing else is lost: the site
+ * opens only after loading. To be called under the lock of the data directory, before the database is opened.
+ */
+export async function dropUnfinishedDemo(dataDir: string): Promise<void> {
+  const cutOff = await access(join(dataDir, LOADING)).then(
+    () => true,
+    () => false,
+  )
+  if (!cutOff) return
+  for (const name of MADE) await rm(join(dataDir, name), { recursive: true, force: true })
+  await rm(join(dataDir, LOADING))
 }
 
 interface Cast {
@@ -300,6 +318,7 @@ async function inventHotlines(deps: Deps): Promise<void> {
 export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
   const somebody = await real.db.selectFrom('member').select('id').limit(1).executeTakeFirst()
   if (somebody) return
+  await writeFile(join(dataDir, LOADING), '', { mode: 0o600 })
   const today = dayOf(real.clock.now())
   let now = real.clock.now()
   const deps: Deps = { ...real, clock: { now: () => now } }
@@ -335,6 +354,6 @@ export async function loadDemo(real: Deps, dataDir: string): Promise<void> {
     `Demonstration accounts (/staff/):\n${lines.join('\n')}\nReceipt code of a reward to claim (/track/):\n${receipt}\n`,
     { mode: 0o600 },
   )
-  // Last: its presence says that the demonstration is whole.
   await writeFile(join(dataDir, ACCOUNTS_JSON), JSON.stringify(logins), { mode: 0o600 })
+  await rm(join(dataDir, LOADING))
 }

@@ -22,6 +22,7 @@ export const PROBLEM_CODES = [
   'two-people',
   'idempotency-conflict',
   'intake-closed',
+  'recipients-refused',
   'gate-refused',
   'bad-cursor',
   'rate-limited',

@@ -57,6 +57,8 @@ export const LIMITS = {
   receipts: { burst: 150, perHour: 300 },
   /** Sign-ins that failed; those that succeed are given back, since a whole building starts work at half past eight. */
   'sign-ins': { burst: 30, perHour: 60 },
+  /** Pages and API reads that are in no cache, whatever they ask: a made-up address each costs some milliseconds. */
+  pages: { burst: 1000, perHour: 7200 },
   /** Searches of lists that no cached page answers. */
   searches: { burst: 200, perHour: 1200 },
 } as const satisfies Readonly<Record<string, Rate>>

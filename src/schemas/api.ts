@@ -261,4 +261,25 @@ export const followedReply = z.object({
 
 export const disputedReply = z.object({ disputed: z.literal(true) })
 
+export const recipientsReply = z.object({
+  root: z.string().nullable().describe('签发名单的公钥（Ed25519，base64url）；还没有钥匙时是 null'),
+  head: z
+    .object({ count: z.int(), hash: z.string() })
+    .nullable()
+    .describe('名单有几行、最后一行的哈希；记下它，以后的名单必须由它接着往后'),
+  items: z.array(
+    z.object({
+      owner: z.string().describe('部门的 id；escrow 是离线保管的应急钥匙'),
+      epoch: z.int().describe('第几把，从 1 数起'),
+      recipient: z.string().describe('age 收件人，age1…'),
+      verifier: z.string().describe('由它签下一把（Ed25519 公钥，base64url）'),
+      day,
+      signedBy: z.enum(['root', 'predecessor']).describe('由根还是由前一把签字'),
+      previous: z.string().describe('前一行的 SHA-256（base64url）；第一行的是根的'),
+      signature: z.string(),
+    }),
+  ),
+  next: z.null().describe('名单总是整个给出，因为缺一行就核对不了'),
+})
+
 export const readinessReply = z.object({ ready: z.boolean(), reasons: z.array(z.string()) })

@@ -49,6 +49,12 @@ export const madeKeyBody = z.object({
     .min(1)
     .max(200),
   escrow: wrapped,
+  voucher: z.object({
+    previous: z.string().max(50),
+    day: z.iso.date(),
+    verifier: z.string().max(50),
+    signature: z.string().max(100),
+  }),
 })
 export const rewrapBody = z.object({
   wraps: z

@@ -1,5 +1,6 @@
 import { createKeyPair } from './age-identity.ts'
 import { grantDepartmentKey, type DepartmentKeyAddress } from './department-keys.ts'
+import { signEntry, verifierOf } from './recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from './tip-keys.ts'
 
 /** The next generation of a department's key, wrapped for everybody who shall hold it. */
@@ -24,6 +25,41 @@ export async function makeEpoch(
   const [escrow, ...grants] = await Promise.all([escrowRecipient, ...holderRecipients].map(grant))
   if (!escrow) throw new RangeError('A key without an escrow could be lost for good.')
   return { recipient, identity, grants, escrow }
+}
+
+/** What follows what in the list of recipients, and which day it is, as the server has it. */
+export interface ListPlace {
+  readonly previous: string
+  readonly day: string
+}
+
+/** By which the holder of the present key vouches for the next one. */
+export interface Voucher extends ListPlace {
+  readonly verifier: string
+  readonly signature: string
+}
+
+/** Signs the next key of a department with its present one, for the list of recipients. */
+export function vouch(
+  { department, epoch }: DepartmentKeyAddress,
+  made: Pick<NewEpoch, 'identity' | 'recipient'>,
+  presentIdentity: string,
+  { previous, day }: ListPlace,
+): Voucher {
+  const verifier = verifierOf(made.identity)
+  const { signature } = signEntry(
+    {
+      owner: department,
+      epoch,
+      recipient: made.recipient,
+      verifier,
+      day,
+      signedBy: 'predecessor',
+      previous,
+    },
+    presentIdentity,
+  )
+  return { previous, day, verifier, signature }
 }
 
 /**

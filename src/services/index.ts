@@ -16,6 +16,7 @@ import type { Deps } from './ports.ts'
 import { createReadiness, type Readiness } from './readiness.ts'
 import { createReading, type Reading } from './reading.ts'
 import { createReceipts, type Receipts } from './receipts.ts'
+import { createRecipients, type Recipients } from './recipients.ts'
 import { createRewardRules, type RewardRules } from './reward-rules.ts'
 import { createRewards, type Rewards } from './rewards.ts'
 import { createRotations, type Rotations } from './rotations.ts'
@@ -52,6 +53,7 @@ export interface Services {
   readonly passkeys: Passkeys
   readonly account: Account
   readonly keys: Keys
+  readonly recipients: Recipients
   readonly rotations: Rotations
   readonly offline: Offline
   readonly readiness: Readiness
@@ -64,7 +66,8 @@ export function createServices(deps: Deps): Services {
   const passkeys = createPasskeys(deps)
   const slowDowns = createSlowDowns(deps)
   const factors = createFactors(deps, sessions, passkeys, slowDowns)
-  const keys = createKeys(deps, sessions)
+  const recipients = createRecipients(deps)
+  const keys = createKeys(deps, sessions, recipients)
   const readiness = createReadiness(deps, keys)
   const uploads = createUploads(deps)
   const tips = createTips(deps, keys, uploads)
@@ -98,7 +101,8 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
-    rotations: createRotations(deps, keys, sessions),
+    recipients,
+    rotations: createRotations(deps, keys, sessions, recipients),
     offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),

@@ -1,12 +1,15 @@
+import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
-import { currentKey, currentRecipients, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
+import { currentKey, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
 import type { Tx } from '../db/connect.ts'
-import { createKeyPair, pairOf } from '../sealing/age-identity.ts'
+import { createKeyPair, pairOf, type KeyPair } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
+import { verifierOf } from '../sealing/recipient-list.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
 import type { Deps } from './ports.ts'
+import { ESCROW_OWNER, RecipientsRefusedError, type NewRecipient, type Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
 
@@ -24,6 +27,16 @@ export interface BadEscrowGrant {
   readonly departmentId: string
   readonly epoch: number
   readonly why: 'missing' | 'does-not-open' | 'another-key'
+}
+
+/** What {@link Keys.sign} found and did. */
+export interface SignedKeys {
+  /** Public half of what signs: the root of the list. */
+  readonly root: string
+  /** Keys that were signed by this call, for the operator to compare. */
+  readonly signed: readonly { readonly owner: string; readonly epoch: number; readonly recipient: string }[]
+  /** All entries of the list. */
+  readonly entries: number
 }
 
 /** A colleague who cannot open anything yet. */
@@ -47,7 +60,10 @@ export interface Keys {
    * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's
    */
   grantFromEscrow(escrowIdentity: string, username: string, departmentId?: string): Promise<void>
-  /** To whom tips are sealed. */
+  /**
+   * To whom tips are sealed: each department's newest key, as the signed list has it.
+   * @throws {DomainError} `recipients-refused`
+   */
   recipients(tx?: Tx): Promise<ReadonlyMap<string, DepartmentRecipient>>
   grantsFor(memberId: string): Promise<Grant[]>
   /** Officers and dispatchers of the reader's department without the current key. */
@@ -61,7 +77,20 @@ export interface Keys {
     memberId: string,
     grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
   ): Promise<void>
-  /** To whom every key is wrapped besides its holders. @throws {DomainError} `not-found` before {@link init} */
+  /**
+   * Signs the keys that there are with the escrow's secret and lets this machine believe them: for a database from
+   * before there was a list, and for a machine that does not know the root. Of every key the escrow's copy is opened
+   * and compared.
+   * @param anew also when the database holds less than this machine has seen (a restored backup), or something else:
+   *   then a new list takes the place of what is there
+   * @throws {DomainError} `invalid-input` for a secret that is not the escrow's, or a key that is not what the escrow
+   *   holds; `recipients-refused` for a list that needs `anew`
+   */
+  sign(escrowIdentity: string, options: { readonly anew: boolean }): Promise<SignedKeys>
+  /**
+   * To whom every key is wrapped besides its holders, as the signed list has it.
+   * @throws {DomainError} `not-found` before {@link init}, `recipients-refused`
+   */
   escrowRecipient(): Promise<string>
   /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not the escrow's */
   mustBeEscrow(escrowIdentity: string): Promise<string>
@@ -78,7 +107,16 @@ export interface Keys {
 export const READING_ROLES: readonly string[] = ['officer', 'dispatcher']
 const MAX_WRAP_BYTES = 4096
 
-export function createKeys(deps: Deps, sessions: Sessions): Keys {
+/** The escrow stands in the list too: a swapped one would be given every later key. */
+const escrowEntry = ({ identity, recipient }: KeyPair, day: Day): NewRecipient => ({
+  owner: ESCROW_OWNER,
+  epoch: 1,
+  recipient,
+  verifier: verifierOf(identity),
+  day,
+})
+
+export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipients): Keys {
   const { db, random } = deps
 
   async function waitingIn(departmentId: string): Promise<WaitingMember[]> {
@@ -94,10 +132,9 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
   }
 
   async function escrowRecipient(): Promise<string> {
-    const row = await db.selectFrom('setting').select('value').where('key', '=', 'escrow').executeTakeFirst()
-    const recipient = (row?.value as { recipient?: string } | undefined)?.recipient
-    if (recipient === undefined) throw new DomainError('not-found', 'there are no keys yet')
-    return recipient
+    const signed = (await recipients.owners()).get(ESCROW_OWNER)
+    if (!signed) throw new DomainError('not-found', 'there are no keys yet')
+    return signed.recipient
   }
 
   async function mustBeEscrow(escrowIdentity: string): Promise<string> {
@@ -142,7 +179,7 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
             pair.identity,
             escrow.recipient,
           )
-          return { id, recipient: pair.recipient, wrapped: Buffer.from(wrapped) }
+          return { id, ...pair, wrapped: Buffer.from(wrapped) }
         }),
       )
       await db.transaction().execute(async (tx) => {
@@ -153,6 +190,7 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
           .returning('key')
           .executeTakeFirst()
         if (!stored) throw new DomainError('case-transition', 'keys exist already; they are made once')
+        await deps.versions.bump(tx, 'keys')
         await tx
           .insertInto('department_key')
           .values(
@@ -179,8 +217,84 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
             })),
           )
           .execute()
+        const day = dayOf(deps.clock.now())
+        await recipients.begin(
+          tx,
+          verifierOf(escrow.identity),
+          [
+            escrowEntry(escrow, day),
+            ...made.map(({ id, recipient, identity }) => ({
+              owner: id,
+              epoch: 1,
+              recipient,
+              verifier: verifierOf(identity),
+              day,
+            })),
+          ],
+          escrow.identity,
+        )
       })
+      deps.versions.expire()
       return { escrowIdentity: escrow.identity, departments: made.length }
+    },
+
+    async sign(escrowIdentity, { anew }) {
+      const escrow = await pairOf(escrowIdentity).catch(() => null)
+      const row = await db
+        .selectFrom('setting')
+        .select('value')
+        .where('key', '=', 'escrow')
+        .executeTakeFirst()
+      if (!row) throw new DomainError('not-found', 'there are no keys yet; run: npm run keys -- init')
+      if (!escrow || escrow.recipient !== (row.value as { recipient?: string }).recipient) {
+        throw new DomainError('invalid-input', 'this is not the escrow key of this database')
+      }
+      const root = verifierOf(escrowIdentity)
+      const found = await recipients.adopt(root, { older: anew }).catch((error: unknown) => {
+        if (anew && error instanceof RecipientsRefusedError) return 0
+        throw error
+      })
+      if (found > 0) return { root, signed: [], entries: found }
+
+      const rows = await db
+        .selectFrom('department_key')
+        .selectAll()
+        .orderBy('department_id')
+        .orderBy('epoch')
+        .execute()
+      const grants = await grantsOf(null).execute()
+      const today = dayOf(deps.clock.now())
+      const signed: NewRecipient[] = []
+      for (const { department_id: owner, epoch, recipient, made_at: madeAt } of rows) {
+        const grant = grants.find((one) => one.departmentId === owner && one.epoch === epoch)
+        const identity =
+          grant &&
+          (await openGrant({ department: owner, epoch }, grant.wrapped, escrowIdentity).catch(
+            () => undefined,
+          ))
+        if (identity === undefined || (await pairOf(identity)).recipient !== recipient) {
+          throw new DomainError(
+            'invalid-input',
+            `${owner}, key ${String(epoch)}: is not what the escrow holds; nothing was signed`,
+          )
+        }
+        const day = madeAt === null ? today : dayOf(madeAt)
+        signed.push({ owner, epoch, recipient, verifier: verifierOf(identity), day })
+      }
+      await db.transaction().execute(async (tx) => {
+        await deps.versions.bump(tx, 'keys')
+        await recipients.begin(tx, root, [escrowEntry(escrow, today), ...signed], escrowIdentity)
+        await recordAudit(tx, {
+          at: deps.clock.now(),
+          memberId: null,
+          role: 'admin',
+          action: 'key.sign',
+          object: root,
+          data: { keys: signed.length },
+        })
+      })
+      deps.versions.expire()
+      return { root, signed, entries: signed.length + 1 }
     },
 
     async grantFromEscrow(escrowIdentity, username, departmentId) {
@@ -213,7 +327,7 @@ export function createKeys(deps: Deps, sessions: Sessions): Keys {
       }
     },
 
-    recipients: (tx) => currentRecipients(tx ?? db),
+    recipients: (tx) => recipients.departments(tx),
 
     grantsFor: (memberId) => grantsOf(memberId).execute(),
 

@@ -2,6 +2,7 @@ import type { Db } from '../db/connect.ts'
 import type { Difficulty, GateBinding } from '../domain/gate.ts'
 import type { PhotoDecoder } from '../domain/photo.ts'
 import type { FileStore } from './file-store.ts'
+import type { ListHead } from '../sealing/recipient-list.ts'
 import type { Jobs } from './jobs.ts'
 import type { Mailer } from './mailer.ts'
 import type { PlanStore } from './plan-store.ts'
@@ -40,6 +41,21 @@ export type GateVerdict =
       readonly until: Date
     }
   | { readonly state: 'expired' | 'refused' }
+
+/** How this machine knows the signed list of recipients again. */
+export interface PinnedList {
+  /** Public key under which it is verified. */
+  readonly root: string
+  /** How far it was seen; a list that does not go on from there is refused. */
+  readonly head: ListHead
+}
+
+/** Where that is kept: outside the database, since it is the database that is checked against it. */
+export interface RecipientPin {
+  /** Null on a machine that has seen no list yet. */
+  read(): Promise<PinnedList | null>
+  write(pinned: PinnedList): Promise<void>
+}
 
 /** A way to show that a tip is not one of thousands. It keeps no state: that a proof is used once is for the database. */
 export interface BotGate {
@@ -85,6 +101,7 @@ export interface Deps {
   readonly files: FileStore
   readonly photos: PhotoDecoder
   readonly secrets: ServerSecrets
+  readonly pin: RecipientPin
   readonly gate: ProofOfWork
   /** Null unless it is configured. */
   readonly thirdPartyGate: ThirdPartyGate | null

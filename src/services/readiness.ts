@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { isConnectionLoss } from '../db/connect.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import { RecipientsRefusedError } from './recipients.ts'
 
 export interface Readiness {
   /** Whether tips can be taken, and if not why, in the public's words. */
@@ -23,7 +24,13 @@ export function createReadiness(deps: Pick<Deps, 'db' | 'plan'>, keys: Keys): Re
     isOutage: async (error) => isConnectionLoss(error) || !(await databaseAnswers()),
     async check() {
       if (!(await databaseAnswers())) return { ready: false, reasons: ['数据库暂时没有回应。'] }
-      const recipients = await keys.recipients()
+      let recipients: Awaited<ReturnType<Keys['recipients']>>
+      try {
+        recipients = await keys.recipients()
+      } catch (error) {
+        if (error instanceof RecipientsRefusedError) return { ready: false, reasons: [error.message] }
+        throw error
+      }
       const { departments } = (await deps.plan.current()).plan
       const without = departments.filter(({ id }) => !recipients.has(id))
       return without.length === 0

@@ -11,15 +11,18 @@ import {
   type Holder,
   type OldWrap,
 } from '../db/keys.ts'
+import { dayOf, daysBetween } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { openGrant } from '../sealing/department-keys.ts'
-import { makeEpoch, rewrapTipKey } from '../sealing/rotation.ts'
+import { RecipientListError, verifierOf } from '../sealing/recipient-list.ts'
+import { makeEpoch, rewrapTipKey, type ListPlace, type Voucher } from '../sealing/rotation.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
 import { READING_ROLES, type Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
+import type { Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
 
@@ -42,6 +45,8 @@ export interface Ceremony {
   readonly epoch: number
   readonly holders: readonly Holder[]
   readonly escrow: string
+  /** Where the next entry of the list of recipients goes, for {@link vouch}. */
+  readonly place: ListPlace
 }
 
 /** What the browser made of it. */
@@ -50,6 +55,8 @@ export interface MadeKey {
   readonly recipient: string
   readonly grants: readonly { readonly memberId: string; readonly wrapped: Uint8Array }[]
   readonly escrow: Uint8Array
+  /** Signed with the present key. */
+  readonly voucher: Voucher
 }
 
 /** Open tips to be moved to the newest key. */
@@ -102,8 +109,13 @@ export interface Rotations {
 const BATCH = 40
 const MAX_WRAP_BYTES = 4096
 
-export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rotations {
-  const { db, clock, random } = deps
+export function createRotations(
+  deps: Deps,
+  keys: Keys,
+  sessions: Sessions,
+  recipients: Recipients,
+): Rotations {
+  const { db, clock, random, versions } = deps
 
   const invalid = (): DomainError => new DomainError('invalid-input', '新的钥匙格式不对，请刷新页面重试。')
   const isWrap = (bytes: Uint8Array): boolean => isAge(bytes) && bytes.length <= MAX_WRAP_BYTES
@@ -120,7 +132,15 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
     return { key, holders }
   }
 
-  async function store(tx: Tx, departmentId: string, made: MadeKey, by: Reader | null): Promise<void> {
+  const changedMeanwhile = (): DomainError =>
+    new DomainError('stale-version', '钥匙或成员刚刚变过，请刷新页面后再换。')
+
+  async function store(
+    tx: Tx,
+    departmentId: string,
+    made: Omit<MadeKey, 'voucher'>,
+    by: Reader | null,
+  ): Promise<void> {
     const taken = await tx
       .selectFrom('department_key')
       .select('epoch')
@@ -187,6 +207,7 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
         epoch: key.epoch + 1,
         holders,
         escrow: await keys.escrowRecipient(),
+        place: { previous: (await recipients.head()).hash, day: dayOf(clock.now()) },
       }
     },
 
@@ -195,20 +216,37 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
       await mustHold(session)
       if (
         !isRecipient(made.recipient) ||
+        // Midnight may have passed since the browser asked.
+        Math.abs(daysBetween(made.voucher.day, dayOf(clock.now()))) > 1 ||
         ![made.escrow, ...made.grants.map((one) => one.wrapped)].every(isWrap)
       ) {
         throw invalid()
       }
       await db.transaction().execute(async (tx) => {
+        // First of all: whoever else changes the list waits here.
+        await versions.bump(tx, 'keys')
         const key = await lockCurrentKey(tx, session.departmentId)
         const holders = key ? await holdersOf(tx, session.departmentId, key.epoch) : []
         const wanted = holders.map(({ memberId }) => memberId).sort()
         const given = made.grants.map(({ memberId }) => memberId).sort()
         if (key?.epoch !== made.epoch - 1 || JSON.stringify(wanted) !== JSON.stringify(given)) {
-          throw new DomainError('stale-version', '钥匙或成员刚刚变过，请刷新页面后再换。')
+          throw changedMeanwhile()
         }
+        if ((await recipients.head(tx)).hash !== made.voucher.previous) throw changedMeanwhile()
+        await recipients
+          .append(tx, {
+            ...made.voucher,
+            owner: session.departmentId,
+            epoch: made.epoch,
+            recipient: made.recipient,
+            signedBy: 'predecessor',
+          })
+          .catch((error: unknown) => {
+            throw error instanceof RecipientListError ? invalid() : error
+          })
         await store(tx, session.departmentId, made, session)
       })
+      versions.expire()
     },
 
     async batch(reader) {
@@ -264,12 +302,27 @@ export function createRotations(deps: Deps, keys: Keys, sessions: Sessions): Rot
         return memberId === undefined ? [] : [{ memberId, wrapped }]
       })
       await db.transaction().execute(async (tx) => {
+        await versions.bump(tx, 'keys')
         const locked = await lockCurrentKey(tx, departmentId)
         if (locked?.epoch !== key.epoch) {
           throw new DomainError('stale-version', 'a newer key was made meanwhile; try again')
         }
+        await recipients.appendAsRoot(
+          tx,
+          [
+            {
+              owner: departmentId,
+              epoch,
+              recipient: made.recipient,
+              verifier: verifierOf(made.identity),
+              day: dayOf(clock.now()),
+            },
+          ],
+          escrowIdentity,
+        )
         await store(tx, departmentId, { ...made, epoch, grants }, null)
       })
+      versions.expire()
       const older = new Map(
         await Promise.all(
           (await keys.escrowGrants(departmentId)).map(

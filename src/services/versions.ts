@@ -3,7 +3,7 @@ import type { Db, Tx } from '../db/connect.ts'
 import type { Clock } from './ports.ts'
 
 /** Which part of the published data changed. */
-export type Scope = 'plan' | 'cases' | 'lists' | 'rewards'
+export type Scope = 'plan' | 'cases' | 'lists' | 'rewards' | 'keys'
 
 /** Says whether anything rendered earlier still holds. */
 export interface DataVersions {

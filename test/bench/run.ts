@@ -21,6 +21,7 @@ import { asFigure, asPercent, median, ratio, table } from './figures.ts'
 import { submit, type Intake } from './intake.ts'
 import { cpuMs, memoryMib, otherLoad } from './machine.ts'
 import { fillDatabase, WANTED } from './seed.ts'
+import { visit, type Visits } from './visitors.ts'
 
 const HELP = `
 Usage: npm run bench [-- --quick | --large] [-- --busy]
@@ -457,6 +458,58 @@ async function starting(site: Site): Promise<void> {
   figure('memory soon after the start (PSS)', 'memory', 'MiB', '<= 120 MiB')
 }
 
+/** What honest visitors notice of eight abusive clients: in the first seconds, while limits fill, and from then on. */
+async function abuse(site: Site): Promise<void> {
+  const visits = (['cached page', 'uncached page', 'tip'] as const).map((what) => `${what} of a visitor`)
+  const take = async (when: string, ms: number): Promise<void> => {
+    const found: Visits = await visit(url, ms)
+    for (const [what, p99] of Object.entries(found)) note(`${what} of a visitor, ${when}`, p99)
+  }
+  const phases = options.quick
+    ? { quiet: 500, first: 500, then: 500 }
+    : { quiet: 4000, first: 4000, then: 8000 }
+  // Told apart by what a proxy says of them.
+  const server = await startServer({
+    env: { ...site.env, TRUSTED_PROXY: '127.0.0.1' },
+    dataDir: site.dataDir,
+  })
+  const { url } = server
+  try {
+    await visit(url, 500)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      await measured(async () => {
+        await take('quiet', phases.quiet)
+        const abusers = spawn(process.execPath, [join(ROOT, 'test/bench/abuse.ts'), url], {
+          stdio: 'inherit',
+        })
+        try {
+          await sleep(options.quick ? 200 : 800)
+          await take('at first', phases.first)
+          await take('then', phases.then)
+        } finally {
+          abusers.kill('SIGTERM')
+          await new Promise((resolve) => abusers.once('exit', resolve))
+        }
+      })
+    }
+  } finally {
+    await server.stop()
+  }
+  for (const visited of visits) {
+    const quiet = middle(`${visited}, quiet`)
+    for (const when of ['at first', 'then']) {
+      const under = middle(`${visited}, ${when}`)
+      rows.push({
+        what: `${visited} under eight abusive clients, ${when}, p99`,
+        figure: asFigure(under, 'ms'),
+        bare: asFigure(quiet, 'ms quiet'),
+        ratio: asPercent(ratio(under, quiet)),
+        goal: when === 'then' ? '<= 300 % of quiet' : '',
+      })
+    }
+  }
+}
+
 async function bench(): Promise<string> {
   const found = await findPostgres()
   const server = 'url' in found ? found.url : null
@@ -485,6 +538,10 @@ async function bench(): Promise<string> {
   }
   say('intake')
   await intake(site, bare)
+  if (server !== null) {
+    say('abuse')
+    await abuse(site)
+  }
   say('done')
   return server === null ? 'PGlite' : 'PostgreSQL'
 }

@@ -25,6 +25,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   '/500/': { at: '/500/', status: 500, shows: 'main' },
   '/about/': { at: '/about/', shows: 'main h2' },
   '/about/api/': { at: '/about/api/', shows: 'main section' },
+  '/about/keys/': { at: '/about/keys/', shows: 'main table tbody tr' },
   '/about/routing/': { at: '/about/routing/', shows: 'main table tbody tr' },
   '/cases/': { at: '/cases/', shows: 'main table tbody tr' },
   '/cases/[caseNo]/': {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import type { KeyPair } from '../../src/sealing/age-identity.ts'
@@ -43,6 +44,7 @@ beforeEach(async () => {
     files: createMemoryFiles(() => now),
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
+    pin: createMemoryPin(),
     gate: createAltcha({ clock, secret }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

@@ -250,6 +250,21 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     })
   })
 
+  it('signs the list of keys once, and says when this machine does not know it', async () => {
+    expect((await run('keys', 'sign', '--escrow', escrow())).out).toMatch(
+      /^The list of 42 entries holds; nothing was signed\. Root: (?:[0-9a-f]{4} ?){5}\n$/,
+    )
+    const pin = join(dir, 'data', 'keys', 'recipients.json')
+    const pinned = readFileSync(pin, 'utf8')
+    rmSync(pin)
+    expect(await run('keys', 'check', '--escrow', escrow())).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('does not know the root of the list of keys') as string,
+    })
+    expect(await run('keys', 'sign', '--escrow', escrow())).toMatchObject({ code: 0 })
+    expect(readFileSync(pin, 'utf8')).toBe(pinned)
+  })
+
   it('changes a department’s key with the escrow key and hands it to who reads there', async () => {
     const missing = await run('keys', 'rotate', '--escrow', escrow(), '--department', 'nowhere')
     expect(missing).toMatchObject({ code: 1, out: '' })

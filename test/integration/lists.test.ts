@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Role } from '../../src/domain/case.ts'
 import { BYTE_ORDER_MARK } from '../../src/domain/csv.ts'
+import { listEntries, type EntryPosition, type FoundEntries } from '../../src/db/lists.ts'
 import { DUST_BLACKLIST } from '../../src/domain/lists/dust-blacklist.ts'
+import { readSearch } from '../../src/domain/search-text.ts'
 import { makeUscc, typedUsccProblem } from '../../src/domain/uscc.ts'
 import { csvTemplate, decodeCsv, type EntryFilter } from '../../src/schemas/list.ts'
 import type { Reader } from '../../src/services/case-access.ts'
@@ -303,6 +305,33 @@ describe('changing', () => {
     await expect(
       lists().propose(OFFICER, LIST, { action: 'amend', entryNo, revision: 1, data: row }, '理由'),
     ).rejects.toMatchObject({ code: 'invalid-input' })
+  })
+})
+
+describe('a search for what many entries bear', () => {
+  it('looks through the list by stretches and misses nothing', async () => {
+    const named = (index: number): string => (index % 5 === 3 ? '晨光' : '暮色')
+    const rows = Array.from({ length: 23 }, (_, index) =>
+      cells({ subjectName: `${named(index)}${index}建筑有限公司` }),
+    )
+    await listed(...rows)
+    const whole = await everything({ q: '晨光' })
+    expect(whole).toHaveLength(4)
+
+    const search = readSearch('晨光')
+    const criteria = { search, state: 'all', today: '2026-11-25', authority: null, year: null } as const
+    const seen: string[] = []
+    const sizes: number[] = []
+    let after: EntryPosition | null = null
+    do {
+      const bounds = { fewHits: 2, stretch: 6 }
+      const found: FoundEntries = await listEntries(database.db, LIST, criteria, after, 5, bounds)
+      seen.push(...found.rows.map((row) => row.entry_no))
+      sizes.push(found.rows.length)
+      after = found.reached
+    } while (after !== null)
+    expect(seen).toEqual(whole)
+    expect(sizes).toHaveLength(4)
   })
 })
 

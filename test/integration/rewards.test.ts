@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { connectPostgres, type Db } from '../../src/db/connect.ts'
 import type { Outcome, Role } from '../../src/domain/case.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../../src/domain/day.ts'
@@ -37,6 +38,7 @@ const uuid = (): string => {
   return `00000000-0000-4000-8000-${made.toString().padStart(12, '0')}`
 }
 
+const pin = createMemoryPin()
 const servicesOn = (db: Db): Services => {
   const clock = { now: () => now }
   const versions = createDataVersions(db, clock, 0)
@@ -47,6 +49,7 @@ const servicesOn = (db: Db): Services => {
     files: createMemoryFiles(() => now),
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets,
+    pin,
     gate: createAltcha({ clock, secret: secrets.form }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

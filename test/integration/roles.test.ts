@@ -157,6 +157,7 @@ const TABLE: Readonly<Record<string, Row>> = {
       recipient: 'age1',
       grants: [{ memberId: randomUUID(), wrapped: 'AAAA' }],
       escrow: 'AAAA',
+      voucher: { previous: '', day: '2026-11-25', verifier: '', signature: '' },
     }),
     expected: { nobody: 401, others: 403 },
   },

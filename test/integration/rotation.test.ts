@@ -4,7 +4,8 @@ import type { Role } from '../../src/domain/case.ts'
 import { createKeyPair, pairOf } from '../../src/sealing/age-identity.ts'
 import { grantDepartmentKey, openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart } from '../../src/sealing/envelope.ts'
-import { makeEpoch, rewrapTipKey } from '../../src/sealing/rotation.ts'
+import { makeEpoch, rewrapTipKey, vouch } from '../../src/sealing/rotation.ts'
+import { genesisOf, verifyRecipientList } from '../../src/sealing/recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from '../../src/sealing/tip-keys.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
@@ -95,9 +96,15 @@ async function read(tipId: string, secrets: ReadonlyMap<number, string>): Promis
 /** Which keys were made, and for whom. */
 const made: { readonly epoch: number; readonly holders: readonly string[] }[] = []
 
+/** The newest secret that a member holds. */
+async function presentOf(member: TestMember): Promise<string> {
+  const [newest] = [...(await secretsOf(member))].sort(([one], [other]) => other - one)
+  return newest?.[1] ?? ''
+}
+
 /** What the browser of somebody who holds the key does; answers the new generation. */
 async function rotate(by: TestMember): Promise<number> {
-  const { epoch, holders, escrow } = await app.services.rotations.plan(by.session)
+  const { epoch, holders, escrow, place } = await app.services.rotations.plan(by.session)
   const key = await makeEpoch(
     { department: DEPARTMENT, epoch },
     holders.map(({ recipient }) => recipient),
@@ -111,6 +118,7 @@ async function rotate(by: TestMember): Promise<number> {
       wrapped: key.grants[index] ?? new Uint8Array(),
     })),
     escrow: key.escrow,
+    voucher: vouch({ department: DEPARTMENT, epoch }, key, await presentOf(by), place),
   })
   made.push({ epoch, holders: holders.map(({ memberId }) => memberId) })
   return epoch
@@ -239,7 +247,7 @@ describe('a new key', () => {
   })
 
   it('is refused for other people, another generation, no age files or a recipient that is none', async () => {
-    const { epoch, holders, escrow } = await app.services.rotations.plan(stays.session)
+    const { epoch, holders, escrow, place } = await app.services.rotations.plan(stays.session)
     const perform = async () => {
       const key = await makeEpoch(
         { department: DEPARTMENT, epoch },
@@ -250,7 +258,8 @@ describe('a new key', () => {
         memberId,
         wrapped: key.grants[index] ?? new Uint8Array(),
       }))
-      return { epoch, recipient: key.recipient, grants, escrow: key.escrow }
+      const voucher = vouch({ department: DEPARTMENT, epoch }, key, await presentOf(stays), place)
+      return { epoch, recipient: key.recipient, grants, escrow: key.escrow, voucher }
     }
     const whole = await perform()
     const { grants, escrow: wrapped } = whole
@@ -261,6 +270,18 @@ describe('a new key', () => {
       [{ ...whole, epoch: epoch - 1 }, 'stale-version'],
       [{ ...whole, escrow: new Uint8Array(200) }, 'invalid-input'],
       [{ ...whole, recipient: 'age1junk' }, 'invalid-input'],
+      // Not what was vouched for, or vouched for by somebody else, or at another place, or on another day.
+      [{ ...whole, recipient: (await createKeyPair()).recipient }, 'invalid-input'],
+      [
+        { ...whole, voucher: { ...whole.voucher, verifier: (await perform()).voucher.verifier } },
+        'invalid-input',
+      ],
+      [
+        { ...whole, voucher: { ...whole.voucher, signature: (await perform()).voucher.signature } },
+        'invalid-input',
+      ],
+      [{ ...whole, voucher: { ...whole.voucher, previous: genesisOf('elsewhere') } }, 'stale-version'],
+      [{ ...whole, voucher: { ...whole.voucher, day: '2020-01-01' } }, 'invalid-input'],
     ] as const) {
       expect(await refusal(app.services.rotations.rotate(stays.session, key))).toBe(code)
     }
@@ -275,6 +296,26 @@ describe('a new key', () => {
       refusal(app.services.rotations.rotate(leaves.session, other)),
     ])
     expect(results.sort()).toEqual(['no refusal', 'stale-version'])
+  })
+
+  it('is signed by the one before it, so that anybody can check the chain', async () => {
+    const before = await app.services.recipients.list()
+    const epoch = await rotate(stays)
+    const { root, entries, head } = await app.services.recipients.list()
+    expect(entries.slice(0, -1)).toEqual(before.entries)
+    expect(entries.at(-1)).toMatchObject({ owner: DEPARTMENT, epoch, signedBy: 'predecessor' })
+    const current = verifyRecipientList(entries, root ?? '', { pinned: head ?? { count: 0, hash: '' } })
+    expect(current.get(DEPARTMENT)?.recipient).toBe(
+      (await app.services.keys.recipients()).get(DEPARTMENT)?.recipient,
+    )
+    expect((await app.deps.pin.read())?.head).toEqual(head)
+  })
+
+  it('of the escrow’s making is signed by the root', async () => {
+    await app.services.rotations.rotateFromEscrow(app.escrowIdentity, 'qu-jianshe')
+    const { root, entries } = await app.services.recipients.list()
+    expect(entries.at(-1)).toMatchObject({ owner: 'qu-jianshe', epoch: 2, signedBy: 'root' })
+    expect(verifyRecipientList(entries, root ?? '').get('qu-jianshe')?.epoch).toBe(2)
   })
 
   it('moves no tip to somebody who could not open it, and none to an older key', async () => {

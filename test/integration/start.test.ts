@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { openServerSecrets } from '../../src/adapters/server-secrets.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import { isValidUscc } from '../../src/domain/uscc.ts'
@@ -93,10 +93,21 @@ describe.runIf(source.engine === 'pglite')('the data directory', () => {
   })
 })
 
-describe.runIf(source.engine === 'pglite')('a first start', () => {
+describe.runIf(source.engine === 'pglite')('a first start, begun again after it was cut off', () => {
   let server: TestServer
   beforeAll(async () => {
-    server = await startServer({ dataDir: join(home, 'first'), env: { DEMO: 'on' } })
+    const dataDir = join(home, 'first')
+    let pid = 0
+    const cutOff = startServer({ dataDir, env: { DEMO: 'on' }, onSpawn: (spawned) => (pid = spawned) }).then(
+      () => 'it started',
+      (error: unknown) => error,
+    )
+    // The first tip of the demonstration is filed, the last one is not.
+    await vi.waitUntil(() => existsSync(join(dataDir, 'blobs')), SLOW)
+    process.kill(pid, 'SIGKILL')
+    expect(await cutOff).toBeInstanceOf(ServerEndedError)
+    expect(existsSync(join(dataDir, 'demo-accounts.json'))).toBe(false)
+    server = await startServer({ dataDir, env: { DEMO: 'on' } })
   }, SLOW.timeout)
   afterAll(async () => {
     await server.stop()

@@ -7,6 +7,7 @@ import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
+import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { ApiEnv } from '../../src/api/check.ts'
 import { createApi } from '../../src/api/index.ts'
@@ -77,6 +78,7 @@ export async function openTestApp(
     files,
     photos,
     secrets,
+    pin: createMemoryPin(),
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inject } from 'vitest'
+import { createRecipientPin } from '../../src/adapters/recipient-pin.ts'
 import { openServerSecrets } from '../../src/adapters/server-secrets.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { Db } from '../../src/db/connect.ts'
@@ -41,6 +42,8 @@ export async function openTestSite(
   const app = await openTestApp()
   await fill(app.database.db)
   await openServerSecrets(join(dataDir, 'keys'), systemRandom, { create: true })
+  const pinned = await app.deps.pin.read()
+  if (pinned) await createRecipientPin(join(dataDir, 'keys', 'recipients.json'), systemRandom).write(pinned)
   const databaseUrl = app.database.url ?? ''
   const server = await startServer({ dataDir, env: { DATABASE_URL: await through(databaseUrl), ...env } })
   const close = async (): Promise<void> => {

@@ -23,13 +23,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   domain: { values: [], packages: [] },
   content: { values: ['domain'], packages: [] },
   schemas: { values: ['domain', 'sealing'], packages: ['zod', 'csv-parse'] },
-  sealing: { values: ['domain'], packages: ['age-encryption', '@noble/hashes', 'hash-wasm'] },
+  sealing: {
+    values: ['domain'],
+    packages: ['age-encryption', '@noble/curves', '@noble/hashes', 'hash-wasm'],
+  },
   browser: {
     values: ['domain', 'sealing', 'schemas'],
     types: ['*'],
     packages: ['age-encryption', 'hash-wasm', 'qrcode', '@simplewebauthn/browser'],
   },
-  db: { values: ['domain', 'db/migrations', 'db/seed'] },
+  db: { values: ['domain', 'db/migrations', 'db/seed'], types: ['sealing'] },
   'db/migrations': { values: [], packages: ['kysely'] },
   'db/seed': { values: ['domain'] },
   services: {
@@ -55,7 +58,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'runtime.ts': EVERYTHING,
   'fetch.ts': { values: ['api', 'domain', 'http', 'runtime.ts'], types: ['*'] },
   'server.ts': { values: ['config.ts', 'http', 'cli'], types: ['*'] },
-  cli: { values: ['adapters', 'config.ts', 'db', 'domain', 'runtime.ts', 'server.ts'], types: ['*'] },
+  cli: {
+    values: ['adapters', 'config.ts', 'db', 'domain', 'sealing', 'runtime.ts', 'server.ts'],
+    types: ['*'],
+  },
 }
 
 interface Arrow {

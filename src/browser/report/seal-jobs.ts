@@ -1,6 +1,7 @@
 import type { PhotoKind } from '../../domain/photo.ts'
 import type { Narrative } from '../../domain/tip.ts'
-import type { OutgoingWrap, Reader, TipSecrets } from '../../sealing/outgoing.ts'
+import type { OutgoingWrap, TipSecrets } from '../../sealing/outgoing.ts'
+import type { GivenRecipients } from './recipients.ts'
 import workerAddress from './seal-worker.ts?worker&url'
 import { startWorker } from './worker.ts'
 
@@ -28,11 +29,14 @@ export interface SealJobs {
     readonly made: Uint8Array<ArrayBuffer>
   }
   readonly begin: { readonly given: null; readonly made: TipSecrets }
+  /** Checks the list of keys before it seals to any of them. */
   readonly seal: {
     readonly given: {
       readonly secrets: TipSecrets
       readonly narrative: Narrative
-      readonly readers: readonly Reader[]
+      readonly recipients: GivenRecipients
+      /** Departments. */
+      readonly readers: readonly string[]
     }
     readonly made: { readonly narrative: Uint8Array; readonly wraps: readonly OutgoingWrap[] }
   }

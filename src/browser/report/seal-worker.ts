@@ -2,6 +2,7 @@ import { DomainError } from '../../domain/errors.ts'
 import { factWords, readFacts } from '../../domain/photo-facts.ts'
 import { stripPhoto } from '../../domain/photo-strip.ts'
 import { createTipSecrets, sealChecked, sealNarrative, wrapForReaders } from '../../sealing/outgoing.ts'
+import { verifyRecipientList } from '../../sealing/recipient-list.ts'
 import type { SealJobs, SealReply, SealRequest } from './seal-jobs.ts'
 
 // Beside the page, so that a slow phone can still scroll it, and so that what hangs can be ended.
@@ -28,7 +29,13 @@ const JOBS: {
   },
   photo: ({ secrets, purpose, part, bytes }) => sealChecked(secrets, purpose, part, bytes),
   begin: () => createTipSecrets(random),
-  async seal({ secrets, narrative, readers }) {
+  async seal({ secrets, narrative, recipients: { entries, root, pinned }, readers: departments }) {
+    const keys = verifyRecipientList(entries, root, { pinned })
+    const readers = departments.map((department) => {
+      const key = keys.get(department)
+      if (!key) throw new RangeError(`no key of ${department}`)
+      return { department, epoch: key.epoch, recipient: key.recipient }
+    })
     const [sealed, wraps] = await Promise.all([
       sealNarrative(secrets, narrative),
       wrapForReaders(secrets, readers),

@@ -10,7 +10,7 @@ import {
   type SealedAnswers,
   type SealedField,
 } from '../../domain/tip.ts'
-import type { Reader, TipSecrets } from '../../sealing/outgoing.ts'
+import type { TipSecrets } from '../../sealing/outgoing.ts'
 import { qrPath } from '../qr.ts'
 import { element } from './dom.ts'
 import { loadRecipients } from './recipients.ts'
@@ -162,16 +162,6 @@ function toBase64(bytes: Uint8Array): string {
   return btoa(text)
 }
 
-async function readersOf(page: HTMLElement): Promise<Reader[]> {
-  const recipients = await loadRecipients(page)
-  const departments = page.querySelector<HTMLElement>('[data-readers]')?.dataset['readers']?.split(' ') ?? []
-  return departments.map((department) => {
-    const key = recipients.get(department)
-    if (!key) throw new SealingError(`no key of ${department}`)
-    return { department, ...key }
-  })
-}
-
 /** @param fail told when sealing turns out not to be had in the midst of a page */
 export function createSealer(fail: (error: SealingError) => void): Sealer {
   const seal = createSealJob()
@@ -213,10 +203,12 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
 
   async function post(page: HTMLElement): Promise<Sent> {
     const { held: now, secrets } = mustHold()
-    const readers = await readersOf(page)
+    const recipients = await loadRecipients(page)
+    const readers = page.querySelector<HTMLElement>('[data-readers]')?.dataset['readers']?.split(' ') ?? []
+    if (readers.length === 0) throw new SealingError('the page names no readers')
     const answers = { ...now.answers, checklist: tickedOn(page, now.answers) }
     const narrative = withPhotoWords(narrativeOf(answers), now.photos)
-    const sealed = await seal('seal', { secrets, narrative, readers })
+    const sealed = await seal('seal', { secrets, narrative, recipients, readers })
     const facts = JSON.parse(
       page.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
     ) as Readonly<Record<string, string | null>>

@@ -1,6 +1,8 @@
+import { pairOf } from '../../sealing/age-identity.ts'
 import { grantDepartmentKey } from '../../sealing/department-keys.ts'
 import type { UnlockedKey } from '../../sealing/half-key.ts'
-import { makeEpoch, rewrapTipKey } from '../../sealing/rotation.ts'
+import { fingerprintOf } from '../../sealing/recipient-list.ts'
+import { makeEpoch, rewrapTipKey, vouch, type ListPlace } from '../../sealing/rotation.ts'
 import { bytes, getJson, keepKey, postJson, toBase64Url, wakeDepartmentKeys } from './session.ts'
 import { ensureRecent } from './step-up.ts'
 
@@ -32,6 +34,7 @@ interface Ceremony {
   readonly epoch: number
   readonly holders: readonly { readonly memberId: string; readonly recipient: string }[]
   readonly escrow: string
+  readonly place: ListPlace
 }
 
 interface Batch {
@@ -48,8 +51,10 @@ async function rotate(): Promise<void> {
     epoch,
     holders,
     escrow,
+    place,
   } = await getJson<Ceremony>('/api/v1/staff/rotation')
-  await keysOf(department)
+  const present = (await keysOf(department)).find((held) => held.epoch === epoch - 1)
+  if (!present) throw new Error('您没有现在这一把钥匙，请持有它的同事来更换。')
   const made = await makeEpoch(
     { department, epoch },
     holders.map(({ recipient }) => recipient),
@@ -63,6 +68,7 @@ async function rotate(): Promise<void> {
       wrapped: toBase64Url(made.grants[index] ?? new Uint8Array()),
     })),
     escrow: toBase64Url(made.escrow),
+    voucher: vouch({ department, epoch }, made, present.identity, place),
   })
   await keepKey({ department, epoch, identity: made.identity })
 }
@@ -84,6 +90,19 @@ async function moveTips(department: string): Promise<void> {
     say(left > 0 ? `正在转封未办完的举报，还有 ${left} 份……` : '')
   }
 }
+
+/** What this member holds, to be compared with what is published: not what the server says, but what is at hand. */
+async function showFingerprint(): Promise<void> {
+  const place = document.querySelector<HTMLElement>('[data-fingerprint]')
+  if (!place) return
+  const { fingerprint: department, epoch } = place.dataset
+  const key = (await wakeDepartmentKeys())?.find(
+    (held) => held.department === department && String(held.epoch) === epoch,
+  )
+  if (key)
+    place.textContent = `您手里这一把的指纹：${fingerprintOf((await pairOf(key.identity)).recipient)}。`
+}
+void showFingerprint()
 
 function run(button: HTMLButtonElement, doing: string, work: () => Promise<void>): void {
   button.disabled = true

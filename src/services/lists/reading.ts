@@ -9,6 +9,7 @@ import {
   type EntryCriteria,
   type EntryPosition,
   type EntryRow,
+  type FoundEntries,
 } from '../../db/lists.ts'
 import { BYTE_ORDER_MARK, csvRecord } from '../../domain/csv.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
@@ -41,6 +42,8 @@ export interface EntryPage {
   readonly items: readonly EntrySummary[]
   /** Opaque; null on the last page. */
   readonly next: string | null
+  /** A search for common words looked through entries listed on this day and later; go on with `next`. */
+  readonly reached: Day | null
 }
 
 export interface NewestEntry {
@@ -131,15 +134,17 @@ export function createListReading({
       const after = cursor === null ? null : positionOf(cursor)
       const at = today()
       const criteria = criteriaOf(filter, at)
-      if (!criteria) return { items: [], next: null }
+      if (!criteria) return { items: [], next: null, reached: null }
       const size = Math.min(Math.max(1, limit), 200)
-      const rows = await listEntries(db, list, criteria, after, size + 1)
+      const { rows, reached } = await listEntries(db, list, criteria, after, size + 1)
       const shown = rows.slice(0, size)
       const last = shown.at(-1)
+      const end = rows.length > size && last ? { listedOn: last.listed_on, entryNo: last.entry_no } : reached
       const snapshot = await plan.current()
       return {
         items: shown.map((row) => summary(kind, row, snapshot, at)),
-        next: rows.length > size && last ? encodeCursor([last.listed_on, last.entry_no]) : null,
+        next: end && encodeCursor([end.listedOn, end.entryNo]),
+        reached: reached && reached.listedOn,
       }
     },
 
@@ -202,9 +207,8 @@ export function createListReading({
         const snapshot = await plan.current()
         let after: EntryPosition | null = null
         while (criteria) {
-          const rows: EntryRow[] = await listEntries(db, list, criteria, after, EXPORT_BATCH)
+          const { rows, reached }: FoundEntries = await listEntries(db, list, criteria, after, EXPORT_BATCH)
           const last = rows.at(-1)
-          if (!last) return
           yield rows
             .map((row) => {
               const data = shownData(snapshot, row.data)
@@ -221,8 +225,10 @@ export function createListReading({
               )
             })
             .join('')
-          if (rows.length < EXPORT_BATCH) return
-          after = { listedOn: last.listed_on, entryNo: last.entry_no }
+          if (reached) after = reached
+          else if (last && rows.length === EXPORT_BATCH)
+            after = { listedOn: last.listed_on, entryNo: last.entry_no }
+          else return
         }
       })()
     },
