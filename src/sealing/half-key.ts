@@ -22,7 +22,7 @@ export function createHalf(random: RandomBytes): string {
 }
 
 /** A value at rest, and the two halves of its key. */
-interface Halves {
+export interface Halves {
   readonly use: RestUse
   /** The tab's, made by {@link createHalf}. */
   readonly clientHalf: string

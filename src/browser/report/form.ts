@@ -92,6 +92,8 @@ async function enter(page: HTMLElement): Promise<boolean> {
     await sealer.enter(page)
     return true
   } catch {
+    // The tip is sent; only its code cannot be shown once more.
+    if (report === 'sent') return true
     offerPlain(page)
     return false
   }
@@ -171,15 +173,12 @@ async function prepare({ form, submitter }: Sending): Promise<boolean | ReportPa
   clearErrors(page)
   if (report === 'check') {
     const { RefusedError } = await import('./sealer.ts')
-    const { SealingError } = await import('./seal-jobs.ts')
     try {
       const changed = await sealer.send(page)
       return changed ?? (await request('/report/sent/', null))
     } catch (error) {
-      if (error instanceof SealingError) offerPlain(page)
-      else if (error instanceof RefusedError) {
-        showErrors(page, error.errors.length > 0 ? error.errors : [{ field: '', message: error.message }])
-      } else throw error
+      if (!(error instanceof RefusedError)) throw error
+      showErrors(page, error.errors.length > 0 ? error.errors : [{ field: '', message: error.message }])
       return false
     }
   }
@@ -213,8 +212,10 @@ async function go(
     const page = ready === true ? await request(address, sending && bodyOf(sending)) : ready
     release()
     show(page, isNew)
-  } catch {
+  } catch (error) {
     release()
+    const page = root()
+    if (page && error instanceof Error && error.name === 'SealingError') return offerPlain(page)
     offerRetry(() => void go(address, sending, isNew, pressed))
   }
 }

@@ -22,6 +22,6 @@ export async function loadRecipients({ dataset }: HTMLElement): Promise<GivenRec
   }
   const reply = await fetch('/api/v1/recipients', { signal: AbortSignal.timeout(FETCH_MS) })
   if (!reply.ok) throw new Error(`recipients answered ${reply.status}`)
-  const { entries } = (await reply.json()) as { readonly entries: readonly RecipientEntry[] }
+  const { items: entries } = (await reply.json()) as { readonly items: readonly RecipientEntry[] }
   return { entries, root, pinned: { count: Number(count), hash } }
 }

@@ -1,12 +1,18 @@
 import type { PhotoKind } from '../../domain/photo.ts'
 import type { Narrative } from '../../domain/tip.ts'
 import type { OutgoingWrap, TipSecrets } from '../../sealing/outgoing.ts'
+import type { Halves } from '../../sealing/half-key.ts'
 import type { GivenRecipients } from './recipients.ts'
 import workerAddress from './seal-worker.ts?worker&url'
+import type { Held } from './vault.ts'
 import { startWorker } from './worker.ts'
 
 /** What the sealing worker does, by name: what it is given and what it makes. */
 export interface SealJobs {
+  /** The tab's half of the key under which it keeps what it holds; see half-key.ts. */
+  readonly half: { readonly given: null; readonly made: string }
+  readonly rest: { readonly given: { readonly held: Held; readonly halves: Halves }; readonly made: string }
+  readonly wake: { readonly given: { readonly rested: string; readonly halves: Halves }; readonly made: Held }
   /** Takes out of a photo what is not the picture, and tells what that was. */
   readonly look: {
     readonly given: { readonly bytes: Uint8Array }
@@ -53,7 +59,9 @@ export type SealReply =
   | { readonly id: number; readonly failed: string }
 
 /** The browser could not seal. Nothing is sent then: the page offers the form without a script. */
-export class SealingError extends Error {}
+export class SealingError extends Error {
+  override readonly name = 'SealingError'
+}
 
 /** Hands a job to the worker. @throws {SealingError} when it fails, dies or takes too long */
 export type SealJob = <K extends keyof SealJobs>(

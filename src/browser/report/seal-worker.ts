@@ -2,7 +2,9 @@ import { DomainError } from '../../domain/errors.ts'
 import { factWords, readFacts } from '../../domain/photo-facts.ts'
 import { stripPhoto } from '../../domain/photo-strip.ts'
 import { createTipSecrets, sealChecked, sealNarrative, wrapForReaders } from '../../sealing/outgoing.ts'
+import { createHalf, rest, wake } from '../../sealing/half-key.ts'
 import { verifyRecipientList } from '../../sealing/recipient-list.ts'
+import type { Held } from './vault.ts'
 import type { SealJobs, SealReply, SealRequest } from './seal-jobs.ts'
 
 // Beside the page, so that a slow phone can still scroll it, and so that what hangs can be ended.
@@ -17,6 +19,10 @@ function wordsOf(photo: Uint8Array): { words: string | null; device: string | nu
 const JOBS: {
   readonly [K in keyof SealJobs]: (given: SealJobs[K]['given']) => Promise<SealJobs[K]['made']>
 } = {
+  half: () => Promise.resolve(createHalf(random)),
+  rest: ({ held, halves }) => rest(held, halves, random),
+  // What this tab put to rest itself.
+  wake: async ({ rested, halves }) => (await wake(rested, halves)) as Held,
   look({ bytes }) {
     const { words, device } = wordsOf(bytes)
     try {

@@ -185,7 +185,7 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
     for (const preview of previews.values()) URL.revokeObjectURL(preview)
     previews.clear()
     files.clear()
-    vault = given === '' ? null : createVault(given)
+    vault = given === '' ? null : createVault(given, seal)
     held = (await vault?.open()) ?? null
   }
 
@@ -242,6 +242,8 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
       await hold(page)
       if (page.dataset['report'] === 'sent') {
         if (held) fillReceipt(page, held.receiptCode)
+        // Another tab, or one that was closed in between: the code is not here, and nowhere else to be had.
+        else page.querySelector('[data-receipt]')?.remove()
         // The words and the key are sent; the code stays until the tab or the session ends.
         if (held?.secrets) await keep({ ...held, secrets: null, answers: {}, photos: [] })
         return

@@ -1,6 +1,7 @@
 import type { SealedAnswers } from '../../domain/tip.ts'
-import { createHalf, rest, wake } from '../../sealing/half-key.ts'
+import type { Halves } from '../../sealing/half-key.ts'
 import type { TipSecrets } from '../../sealing/outgoing.ts'
+import type { SealJob } from './seal-jobs.ts'
 
 /** A photo that is sealed and sent; what it showed is kept nowhere. */
 export interface HeldPhoto {
@@ -28,7 +29,6 @@ export interface Held {
 
 const HALF = 'report.half'
 const RESTED = 'report.rested'
-const random = (n: number): Uint8Array => crypto.getRandomValues(new Uint8Array(n))
 
 /** Keeps what is held from one load of the page to the next, readable only together with the draft's cookie. */
 export interface Vault {
@@ -39,16 +39,19 @@ export interface Vault {
   forget(): void
 }
 
-/** @param serverHalf as the page of the form tells it */
-export function createVault(serverHalf: string): Vault {
+/**
+ * @param serverHalf as the page of the form tells it
+ * @param seal the worker does the sealing here too
+ */
+export function createVault(serverHalf: string, seal: SealJob): Vault {
   let queue: Promise<void> = Promise.resolve()
-  const halves = (clientHalf: string) => ({ use: 'report' as const, clientHalf, serverHalf })
+  const halves = (clientHalf: string): Halves => ({ use: 'report', clientHalf, serverHalf })
 
   async function write(held: Held): Promise<void> {
     try {
-      const half = sessionStorage.getItem(HALF) ?? createHalf(random)
+      const half = sessionStorage.getItem(HALF) ?? (await seal('half', null))
       sessionStorage.setItem(HALF, half)
-      sessionStorage.setItem(RESTED, await rest(held, halves(half), random))
+      sessionStorage.setItem(RESTED, await seal('rest', { held, halves: halves(half) }))
     } catch (error) {
       // Storage that is shut or full; a reload then loses what was typed, sending does not need it.
       if (!(error instanceof DOMException)) throw error
@@ -69,15 +72,17 @@ export function createVault(serverHalf: string): Vault {
       try {
         const half = sessionStorage.getItem(HALF)
         const rested = sessionStorage.getItem(RESTED)
-        return half === null || rested === null ? null : ((await wake(rested, halves(half))) as Held)
+        return half === null || rested === null ? null : await seal('wake', { rested, halves: halves(half) })
       } catch {
         forget()
         return null
       }
     },
     keep(held) {
-      queue = queue.then(() => write(held))
-      return queue
+      const written = queue.then(() => write(held))
+      // One that failed is told to whoever asked, and holds up nothing after it.
+      queue = written.catch(() => undefined)
+      return written
     },
     forget,
   }
