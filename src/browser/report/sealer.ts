@@ -50,12 +50,13 @@ export interface Sealer {
 
 type Control = HTMLInputElement | HTMLTextAreaElement
 
-interface Sent {
-  readonly reply: Response
-  readonly problem: Problem | null
-}
-
 const SEND_MS = 60_000
+const STALE = '/problems/stale-recipients/'
+const CHANGED = '刚才没有提交：承办单位变了。请看下面现在由谁来办，再提交。'
+
+/** The departments that shall be able to open the tip. */
+const readersOn = (page: HTMLElement): string[] =>
+  (page.querySelector<HTMLElement>('[data-readers]')?.dataset['readers'] ?? '').split(' ').filter(Boolean)
 
 const controlsOf = (page: HTMLElement): Control[] =>
   [...page.querySelectorAll<Control>('input[name], textarea[name]')].filter(({ name }) => isSealedField(name))
@@ -201,16 +202,17 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
     return { held, secrets: held.secrets }
   }
 
-  async function post(page: HTMLElement): Promise<Sent> {
+  /** @param told the check page that says to whom it goes; another than the one shown when that was out of date */
+  async function post(page: HTMLElement, told = page): Promise<Problem | null> {
     const { held: now, secrets } = mustHold()
-    const recipients = await loadRecipients(page)
-    const readers = page.querySelector<HTMLElement>('[data-readers]')?.dataset['readers']?.split(' ') ?? []
+    const recipients = await loadRecipients(told)
+    const readers = readersOn(told)
     if (readers.length === 0) throw new SealingError('the page names no readers')
     const answers = { ...now.answers, checklist: tickedOn(page, now.answers) }
     const narrative = withPhotoWords(narrativeOf(answers), now.photos)
     const sealed = await seal('seal', { secrets, narrative, recipients, readers })
     const facts = JSON.parse(
-      page.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
+      told.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
     ) as Readonly<Record<string, string | null>>
     const field = (name: string): string =>
       page.querySelector<HTMLInputElement>(`input[name="${name}"]`)?.value ?? ''
@@ -234,7 +236,7 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
       }),
       signal: AbortSignal.timeout(SEND_MS),
     })
-    return { reply, problem: reply.ok ? null : ((await reply.json()) as Problem) }
+    return reply.ok ? null : ((await reply.json()) as Problem)
   }
 
   return {
@@ -291,12 +293,19 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
       const { held: now } = mustHold()
       const problems = problemsOf(now.answers, SEALED_FIELD_NAMES)
       if (problems.length > 0) throw new RefusedError('有几处需要修改', problems)
-      const { problem } = await post(page)
-      if (problem === null) return null
-      if (problem.type === '/problems/stale-recipients/') {
-        // The route or a key changed while the page lay open: the page that says so is read again before it is sent.
-        return request('/report/check/', null)
+      let problem = await post(page)
+      if (problem?.type === STALE) {
+        // A key or the route changed while the page lay open. The same readers: sealed to their new keys without asking.
+        const fresh = await request('/report/check/', null)
+        if (readersOn(fresh.root).join() !== readersOn(page).join()) {
+          fresh.root
+            .querySelector('h1')
+            ?.after(element('p', { class: 'notice notice-warn', role: 'alert' }, CHANGED))
+          return fresh
+        }
+        problem = await post(page, fresh.root)
       }
+      if (problem === null) return null
       throw new RefusedError(problem.detail ?? problem.title)
     },
   }
