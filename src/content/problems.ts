@@ -114,7 +114,7 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, ProblemText>> = {
     what: '这份举报在您的设备上密封以后，承办单位换了，或者它的钥匙换了新的。本站打不开密封的内容，不能代您换，所以没有收下。',
     todo: [
       '用网页提交的：页面会自动按新的钥匙重新密封再交；没有成功的，再按一次“提交”。',
-      '用程序提交的：重新取 GET /routing 里的 readers 和收件单位的钥匙，重新封装钥匙后再交；正文和照片不用重新密封。',
+      '用程序提交的：重新取 GET /routing 里的 readers 和 GET /recipients 的钥匙，重新封装钥匙后再交；正文和照片不用重新密封。',
     ],
   },
   'two-people': {
