@@ -4,7 +4,6 @@ import { formatReceiptCode } from '../../domain/receipt.ts'
 import {
   isSealedField,
   narrativeOf,
-  type Narrative,
   SEALED_FIELD_NAMES,
   SEALED_FIELDS,
   type SealedAnswers,
@@ -14,10 +13,11 @@ import type { TipSecrets } from '../../sealing/outgoing.ts'
 import { qrPath } from '../qr.ts'
 import { element } from './dom.ts'
 import { loadRecipients } from './recipients.ts'
+import { withPhotoWords } from './words.ts'
 import { request, type ReportPage } from './request.ts'
 import { createSealJob, SealingError } from './seal-jobs.ts'
 import { pictureOf, watchPhotos, type PhotoField } from './sealed-photos.ts'
-import { createVault, type Held, type HeldPhoto, type Vault } from './vault.ts'
+import { createVault, type Held, type Vault } from './vault.ts'
 
 /** The site refused the sealed tip; the words are its own. */
 export class RefusedError extends Error {
@@ -103,15 +103,6 @@ function fillReceipt(page: HTMLElement, code: string): void {
 /** The ticked items that the check page knows: a list of another category is not told. */
 function tickedOn(page: HTMLElement, answers: SealedAnswers): string[] {
   return (answers.checklist ?? []).filter((id) => page.querySelector(`[data-tick="${CSS.escape(id)}"]`))
-}
-
-/** What the reporter has its photos tell, as the end of the description. */
-export function withPhotoWords(narrative: Narrative, photos: readonly HeldPhoto[]): Narrative {
-  const lines = photos.flatMap(({ told, words }, index) =>
-    told && words !== null ? [`第 ${index + 1} 张：${words}`] : [],
-  )
-  if (lines.length === 0) return narrative
-  return { ...narrative, description: [narrative.description, '', '照片里记着的：', ...lines].join('\n') }
 }
 
 function fillCheck(
