@@ -18,7 +18,7 @@ import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
-import type { Uploads } from './uploads.ts'
+import type { ReadyUpload, Uploads } from './uploads.ts'
 import type { Deps } from './ports.ts'
 
 /** A photo already sealed to the tip's own recipient and put into the file store. */
@@ -329,13 +329,18 @@ export function createTips(deps: Deps, keys: Keys, uploads: Pick<Uploads, 'ready
     async fileSealed(input) {
       const today = dayOf(clock.now())
       const { route: found, promise } = await routed(input.facts, today)
-      // A repeat after the keys have changed answers as the first time.
-      const before = await earlier(input.idempotencyKey, input.fingerprint)
-      if (before) return { ...before, repeated: true }
-      await mustFit(input.wraps, promise.readers)
-      const ready = await uploads.ready(
-        input.photos.flatMap(({ copy, original }) => (original === null ? [copy] : [copy, original])),
-      )
+      let ready: readonly ReadyUpload[]
+      try {
+        await mustFit(input.wraps, promise.readers)
+        ready = await uploads.ready(
+          input.photos.flatMap(({ copy, original }) => (original === null ? [copy] : [copy, original])),
+        )
+      } catch (error) {
+        // A repeat comes after its uploads were taken, and maybe after the keys have changed.
+        const before = await earlier(input.idempotencyKey, input.fingerprint)
+        if (!before) throw error
+        return { ...before, repeated: true }
+      }
       const blobKeys = ready.map(({ blobKey }) => blobKey)
       const photos = input.photos.map(({ part, original }) => ({
         part,

@@ -110,7 +110,7 @@ test('pressed before the proof is found, the button waits for it', async ({ page
 })
 
 test('when the proof cannot be found the page says so and sends the tip all the same', async ({ page }) => {
-  await page.route('**/*worker*', (route) => route.abort())
+  await page.route('**/gate-worker*', (route) => route.abort())
   await fillWithScript(page)
   await expect(status(page)).toContainText('没有做成')
   expect(await page.locator('input[name="gate"]').inputValue()).toBe('')
@@ -152,7 +152,10 @@ test('without JavaScript a form at a person’s pace is normal, a hasty one wait
   ]
   for (const [path, fields] of steps) {
     const token = tokenOf(await (await context.request.get(path)).text())
-    await context.request.post(path, { multipart: { token, ...fields }, headers: { origin: serverUrl() } })
+    await context.request.post(path, {
+      multipart: { token, sealing: 'server', ...fields },
+      headers: { origin: serverUrl() },
+    })
   }
   await hasty.goto('/report/check/')
   const { caseNo: unverified } = await sendTip(hasty)
@@ -178,7 +181,7 @@ test('the third party is met on its own page only, when the citizen chooses it',
     const seen = watch(page)
     const others = () => seen.requests.filter((url) => !url.startsWith(server.url))
     // Our own proof cannot be had: what follows is the third party's.
-    await page.route('**/*worker*', (route) => route.abort())
+    await page.route('**/gate-worker*', (route) => route.abort())
     await fillWithScript(page, server.url)
     expect(others()).toEqual([])
     await page.getByRole('link', { name: '改用 Cloudflare Turnstile 验证' }).click()

@@ -168,6 +168,7 @@ test('a page whose script never came keeps the fields shut', async ({ page }) =>
   await page.getByLabel('其他或不清楚').check()
   await next(page)
   await expect(page.locator('.error-summary')).toContainText('什么都没有收下')
+  await expect(page.getByRole('link', { name: '改用不用脚本的表单' })).toBeVisible()
 })
 
 test('a key that is not the signed one is refused, and nothing is sealed to it', async ({ page }) => {

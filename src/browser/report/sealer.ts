@@ -51,6 +51,8 @@ export interface Sealer {
 type Control = HTMLInputElement | HTMLTextAreaElement
 
 const SEND_MS = 60_000
+/** So long after the last key what was typed is put to rest. */
+const TYPING_PAUSE_MS = 400
 const STALE = '/problems/stale-recipients/'
 const CHANGED = '刚才没有提交：承办单位变了。请看下面现在由谁来办，再提交。'
 
@@ -161,12 +163,23 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
   let vault: Vault | null = null
   let held: Held | null = null
   let photos: PhotoField | null = null
+  /** The page whose fields say what is held. */
+  let shown: HTMLElement | null = null
+  let pause = 0
   const previews = new Map<number, string>()
   const files = new Map<number, File>()
 
   async function keep(next: Held): Promise<void> {
     held = next
     await vault?.keep(next)
+  }
+
+  /** Keeps what the fields say by now, so that neither “back” nor a reload loses it. */
+  function takeIn(): void {
+    if (!shown || !held?.secrets) return
+    keep({ ...held, answers: { ...held.answers, ...valuesOf(shown) } }).catch(() => {
+      // It is held in memory; what seals it is asked again before anything is sent.
+    })
   }
 
   /** Of this draft and no other: a new draft begins with nothing. */
@@ -263,8 +276,11 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
         fail,
       })
       page.querySelector('[data-sealing-wait]')?.remove()
-      page.addEventListener('change', () => {
-        if (held) void keep({ ...held, answers: { ...held.answers, ...valuesOf(page) } })
+      shown = page
+      page.addEventListener('change', takeIn)
+      page.addEventListener('input', () => {
+        clearTimeout(pause)
+        pause = window.setTimeout(takeIn, TYPING_PAUSE_MS)
       })
     },
 
@@ -277,6 +293,9 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
 
     settle: async () => (await photos?.settle()) ?? true,
     leave() {
+      takeIn()
+      clearTimeout(pause)
+      shown = null
       photos = null
     },
 

@@ -115,12 +115,15 @@ export async function takePost(
   }
 }
 
+const UNSEALED =
+  '本页的脚本没有运行，没能在您的设备上密封，所以什么都没有收下。请刷新本页再试；不行的话，请改用下面“不用脚本的表单”。'
+
 /** Neither did the browser's script say that it keeps the words to itself, nor does this browser do without scripts. */
-const unsealed = (): DomainError =>
-  new DomainError(
-    'invalid-input',
-    '本页的脚本没有运行，没能在您的设备上密封，所以什么都没有收下。请刷新本页再试；不行的话，请改用下面“不用脚本的表单”。',
-  )
+const unsealed = (): DomainError => new DomainError('invalid-input', UNSEALED)
+
+/** Whether a page was refused for that: then it offers the form without a script. */
+export const sealingRefused = (errors: readonly FieldError[]): boolean =>
+  errors.some(({ message }) => message === UNSEALED)
 
 /** @throws {DomainError} `form-token` on every page but the first, `rate-limited` */
 async function startDraft({ step, locals }: Posting): Promise<{ cookie: string; draft: Draft }> {
