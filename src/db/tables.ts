@@ -287,6 +287,9 @@ export interface TipTable {
   callback: boolean
   photo_count: number
   sealed_by: 'server' | 'browser'
+  /** 16 bytes of salt and a hash (services/claim-pins.ts); null when the reporter chose none. */
+  claim_pin: Bytes | null
+  pin_tries: Generated<number>
   /** Ordinal of the filing, given by the database. */
   arrival: Generated<number>
 }

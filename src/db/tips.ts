@@ -35,6 +35,7 @@ export interface NewTip {
     readonly callback: boolean
     readonly photoCount: number
     readonly sealedBy: 'server' | 'browser'
+    readonly claimPin: Buffer | null
   }
   readonly parts: readonly {
     readonly purpose: string
@@ -105,9 +106,11 @@ export async function insertTip(
           ${tip.concludeDue}::date, ${tip.dueCount}::int, ${tip.dueUnit}
         from accepted
       ), new_tip as (
-        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by)
+        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
+          claim_pin)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
-          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy}
+          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
+          ${tip.tip.claimPin}::bytea
         from accepted
       ), new_parts as (
         insert into tip_part (tip_id, purpose, part, sealed, blob_key)

@@ -257,6 +257,9 @@ export const followedReply = z.object({
   publishedDay: day.nullable(),
   disputeUntil: day.nullable().describe('可以提异议到哪一天；不能提时是 null'),
   reward: reporterRewardReply.describe('这件举报的奖励'),
+  claimPin: z
+    .enum(['none', 'asked', 'locked'])
+    .describe('领奖要不要密码：none 没有设；asked 要；locked 错了五次，只能到窗口办'),
 })
 
 export const disputedReply = z.object({ disputed: z.literal(true) })

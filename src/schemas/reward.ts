@@ -114,6 +114,7 @@ export const reporterRewardReply = z.object({
 
 export const claimBody = z.object({
   again: z.boolean().default(false).describe('换一个新的领取码，旧的作废'),
+  pin: z.string().max(40).default('').describe('提交举报时自己定的六位领奖密码；没有设的不用给'),
 })
 
 export const claimedReply = z.object({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isEasyPin } from '../domain/claim-pin.ts'
 import { MAX_PHOTOS, photoRefusal } from '../domain/photo.ts'
 import {
   callbackProblem,
@@ -95,6 +96,12 @@ export const sealedTip = z
     accused: optional(id),
     when: z.enum(WHEN_BUCKETS, '请选择发生的时间。'),
     urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal'),
+    claimPin: optional(
+      z
+        .string()
+        .regex(/^\d{6}$/, '领奖密码要正好六位数字。')
+        .refine((pin) => !isEasyPin(pin), '这个密码太好猜。'),
+    ).describe('领奖时另外要的六位密码；可以不设，本站只存它的慢哈希'),
     callback: z.boolean().describe('要不要回电；号码在密封件里'),
     narrative: base64(isTextSize, '应当是补齐后密封的 age 文件。').describe('密封的正文，base64'),
     wraps: z

@@ -54,6 +54,8 @@ export interface Sending {
   /** The solved challenge; '' when there is none. */
   readonly proof: string
   readonly client: ClientKey
+  /** Six digits that the reporter chose for collecting a reward; null when none. */
+  readonly claimPin?: string | null
 }
 
 /** A sealed tip as the API read it; the draft adds the rest. */
@@ -235,6 +237,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
     { id, key, state, digest }: Loaded,
     plain: TipPlain,
     { lane, spend }: Admission,
+    claimPin: string | null,
   ): Promise<FiledTip> =>
     tips.file({
       id: state.tipId,
@@ -259,6 +262,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
       fingerprint: 'draft',
       lane,
       spend,
+      claimPin,
       draftId: id,
       draftDigest: digest,
     })
@@ -389,7 +393,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
         }
         try {
           admission ??= await admit(found, given)
-          return await file(found, plain, admission)
+          return await file(found, plain, admission, given.claimPin ?? null)
         } catch (error) {
           if (!(error instanceof DraftChangedError)) throw error
           if (attempt === COMMIT_TRIES) throw lost()

@@ -7,6 +7,7 @@ import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { Cases } from './cases.ts'
+import { createClaimPins, type PinState } from './claim-pins.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
@@ -24,19 +25,28 @@ export interface Followed extends ReporterCase {
   /** The number the reporter was given, when it was folded into another case. */
   readonly ownCaseNo: string
   readonly reward: ReporterReward
+  /** Whether the reward is collected with a PIN of the reporter's own. */
+  readonly claimPin: PinState
 }
 
 export interface Receipts {
-  /** A cookie value for a code, or null. Malformed, unknown and known codes do the same work. */
-  open(code: string): Promise<string | null>
+  /**
+   * A cookie value for a code. Malformed, unknown and known codes do the same work and get a value of the same length;
+   * which it was shows only when {@link Receipts.current} is asked.
+   */
+  open(code: string): Promise<string>
   /** The same for a program that derives `auth` itself. */
-  openAuth(auth: string): Promise<string | null>
-  /** Null when the cookie is missing, forged or late. */
+  openAuth(auth: string): Promise<string>
+  /** Null when the cookie is missing, forged or late, or of a code that nobody has. */
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
-  /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition` */
-  claim(cookie: string | null, seed: string, again: boolean): Promise<Claimed>
+  /**
+   * See {@link Rewards.claim}.
+   * @param pin as typed; '' where none is asked for
+   * @throws {DomainError} `not-found` when the receipt is not open, `reward-transition`, `invalid-input` for the PIN
+   */
+  claim(cookie: string | null, seed: string, again: boolean, pin: string): Promise<Claimed>
 }
 
 const PURPOSE = 'receipt.session'
@@ -46,16 +56,16 @@ const DECOY = '0'.repeat(24)
 
 export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
   const { db, clock, secrets } = deps
+  const pins = createClaimPins(deps)
 
-  async function openAuth(auth: string): Promise<string | null> {
+  async function openAuth(auth: string): Promise<string> {
     const found = await db
       .selectFrom('tip')
       .select('id')
       .where('lookup', '=', lookupOf(secrets.lookup, auth))
       .executeTakeFirst()
     const value = { tipId: found?.id ?? deps.random.uuid(), until: clock.now().getTime() + SESSION_MS }
-    const cookie = toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
-    return found ? cookie : null
+    return toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
   }
 
   async function tipOf(cookie: string | null): Promise<string | null> {
@@ -73,8 +83,8 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
     async open(code) {
       const parsed = parseReceiptCode(code)
       const { auth } = await deriveReceipt(parsed ?? DECOY)
-      const cookie = await openAuth(auth)
-      return parsed === null ? null : cookie
+      // The decoy's own value is nobody's: what cannot be a code finds no tip, even one filed under the decoy.
+      return openAuth(parsed === null ? `not/${auth}` : auth)
     },
 
     openAuth,
@@ -115,6 +125,7 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         holders,
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
+        claimPin: await pins.stateOf(tipId),
       }
     },
 
@@ -123,9 +134,12 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
       if (tipId !== null) await cases.dispute(tipId)
     },
 
-    async claim(cookie, seed, again) {
+    async claim(cookie, seed, again, pin) {
       const tipId = await tipOf(cookie)
       if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
+      // Where there is nothing to collect no try is used up.
+      const { stage } = await rewards.ofTip(tipId)
+      if (stage === 'claimable' || stage === 'claimed') await pins.check(tipId, pin)
       return rewards.claim(tipId, seed, again)
     },
   }

@@ -13,6 +13,7 @@ import { utf8 } from '../sealing/bytes.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
+import { hashClaimPin } from './claim-pins.ts'
 import { filingKeys } from './filing-keys.ts'
 import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
@@ -39,6 +40,8 @@ export interface Filing {
   readonly lane: Lane
   /** A proof of the bot gate, used up by this filing; none when it is left out. */
   readonly spend?: Spend | null
+  /** Six digits without which the reward is not collected at `/track/`; none when it is left out. */
+  readonly claimPin?: string | null
   /** A draft to be forgotten in the same breath. */
   readonly draftId: string | null
   /** SHA-256 of that draft as it was read: when it is another one by now, nothing is filed. */
@@ -287,6 +290,9 @@ export function createTips(deps: Deps, keys: Keys, uploads: Pick<Uploads, 'ready
     }
   }
 
+  const pinOf = ({ id, claimPin }: TipInput | SealedTipInput): Promise<Buffer | null> =>
+    claimPin ? hashClaimPin(deps, id, claimPin) : Promise.resolve(null)
+
   return {
     async promise(facts) {
       return (await routed(facts, dayOf(clock.now()))).promise
@@ -318,6 +324,7 @@ export function createTips(deps: Deps, keys: Keys, uploads: Pick<Uploads, 'ready
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
             sealedBy: 'server',
+            claimPin: await pinOf(input),
           },
           parts: partsOf(Buffer.from(narrative), input.photos),
           wraps: await wraps(input, found.department),
@@ -360,6 +367,7 @@ export function createTips(deps: Deps, keys: Keys, uploads: Pick<Uploads, 'ready
             callback: input.callback,
             photoCount: input.photos.length,
             sealedBy: 'browser',
+            claimPin: await pinOf(input),
           },
           parts: partsOf(Buffer.from(input.narrative), photos),
           wraps: input.wraps.map((wrap) => ({ ...wrap, wrapped: Buffer.from(wrap.wrapped) })),

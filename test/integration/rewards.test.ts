@@ -142,7 +142,7 @@ interface Filed {
   readonly receiptCode: string
 }
 
-async function aTip(category = 'industrial-emission'): Promise<Filed> {
+async function aTip(category = 'industrial-emission', claimPin: string | null = null): Promise<Filed> {
   const keys = await createTipKeys()
   const tipId = uuid()
   const receiptCode = createReceiptCode(random)
@@ -156,6 +156,7 @@ async function aTip(category = 'industrial-emission'): Promise<Filed> {
     idempotencyKey: uuid(),
     fingerprint: tipId,
     lane: 'normal',
+    claimPin,
     draftId: null,
   })
   return { caseNo, tipId, receiptCode }
@@ -186,16 +187,23 @@ async function conclude(
   await act(officer, tip, { action: 'conclude', outcome, statement: '已责令停产整改。' })
 }
 
-async function aPublishedTip(crew: Crew, outcome: Outcome = 'substantiated'): Promise<Filed> {
-  const tip = await aTip()
+async function aPublishedTip(
+  crew: Crew,
+  outcome: Outcome = 'substantiated',
+  claimPin: string | null = null,
+): Promise<Filed> {
+  const tip = await aTip(undefined, claimPin)
   await conclude(crew, tip, outcome)
   await act(crew.publisher, tip, { action: 'publish' })
   return tip
 }
 
 /** Approved and waiting to be claimed. */
-async function anApproved(crew: Crew): Promise<Filed & { readonly rewardId: string }> {
-  const tip = await aPublishedTip(crew)
+async function anApproved(
+  crew: Crew,
+  claimPin: string | null = null,
+): Promise<Filed & { readonly rewardId: string }> {
+  const tip = await aPublishedTip(crew, 'substantiated', claimPin)
   const rewardId = await services.rewards.propose(crew.officer, tip.caseNo, FOUND)
   await services.rewards.approve(crew.approver, rewardId)
   return { ...tip, rewardId }
@@ -671,9 +679,42 @@ describe('a claim', () => {
       stage: 'claimable',
       amountFen: AMOUNT,
     })
-    await expect(services.receipts.claim(null, 'x', false)).rejects.toMatchObject({ code: 'not-found' })
-    await expect(services.receipts.claim('forged', 'x', false)).rejects.toMatchObject({ code: 'not-found' })
-    expect((await services.receipts.claim(cookie, 'x', false)).code).toMatch(/^\S{5}-\S{5}$/)
+    await expect(services.receipts.claim(null, 'x', false, '')).rejects.toMatchObject({ code: 'not-found' })
+    await expect(services.receipts.claim('forged', 'x', false, '')).rejects.toMatchObject({
+      code: 'not-found',
+    })
+    expect((await services.receipts.claim(cookie, 'x', false, '')).code).toMatch(/^\S{5}-\S{5}$/)
+  })
+
+  it('needs the reporter’s PIN where one was chosen, and five wrong ones close it', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const tip = await anApproved(crew, '407913')
+    const cookie = await services.receipts.open(tip.receiptCode)
+    const pinOf = async () => (await services.receipts.current(cookie))?.claimPin
+    const wrong = (pin: string) =>
+      expect(services.receipts.claim(cookie, 'x', true, pin)).rejects.toMatchObject({
+        code: 'invalid-input',
+        fields: [{ field: 'pin' }],
+      })
+    expect(await pinOf()).toBe('asked')
+    for (const pin of ['', 'abc', '40791', '407914', '107913', '000000', '407912']) await wrong(pin)
+    // Four wrong ones: what was no PIN at all does not count. The right one gives all five back.
+    expect((await services.receipts.claim(cookie, 'x', false, '４０７ 913')).code).toMatch(/^\S{5}-\S{5}$/)
+    // Twenty at once are five.
+    const before = await services.receipts.claim(cookie, 'x', false, '407913')
+    await Promise.all(Array.from({ length: 20 }, (_, index) => wrong(String(500_000 + index))))
+    expect(await pinOf()).toBe('locked')
+    await wrong('407913')
+    // What was given before stays good at the desk.
+    expect(await pay(crew, before.code, '凭证1号')).toMatchObject({ repeated: false })
+    const row = await database.db
+      .selectFrom('tip')
+      .select(['claim_pin', 'pin_tries'])
+      .where('id', '=', tip.tipId)
+      .executeTakeFirstOrThrow()
+    expect(row.claim_pin).toHaveLength(48)
+    expect(row.pin_tries).toBe(5)
   })
 
   it('leaves no minute anywhere', async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { get } from 'node:http'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,11 +42,16 @@ vi.mock('../../src/sealing/aes.ts', async (original) => {
   return { ...real, sealBytes, openBytes }
 })
 
-const DESCRIPTION = '金丝雀描述乙：凌晨两点半烧轮胎 canary-words'
+const NAME = '金丝雀·欧阳某某甲'
+const DESCRIPTION = `金丝雀描述乙：凌晨两点半烧轮胎 canary-words，是${NAME}干的`
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
+/** So many tips by each of the ways. */
+const TIPS = 20
+/** Every tip comes from an address of its own, which nothing else has. */
+const addressOf = (tip: number): string => `127.77.${String(100 + tip)}.${String(201 + tip)}`
 
 /** The position as EXIF writes it: three pairs of 32-bit numbers, degrees and minutes first. */
 function positionIn(jpeg: Uint8Array): Uint8Array {
@@ -78,6 +84,7 @@ afterAll(() => {
 /** What is told in confidence. */
 const told = () => ({
   description: DESCRIPTION,
+  name: NAME,
   place: PLACE,
   phone: PHONE,
   'EXIF text': EXIF_TEXT,
@@ -126,7 +133,10 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     const temp = join(home, 'temp')
     mkdirSync(temp)
     await prepareData(dataDir)
-    const server = await startServer({ dataDir, env: { DEMO: 'off', TMPDIR: temp } })
+    const server = await startServer({
+      dataDir,
+      env: { DEMO: 'off', TMPDIR: temp, TRUSTED_PROXY: '127.0.0.1' },
+    })
     const secrets: Record<string, string | Uint8Array> = { ...told() }
     const filed: string[] = []
     const keep = (name: string, code: string): void => {
@@ -135,12 +145,15 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     }
     try {
       const plain = plainTip({ description: DESCRIPTION, place: PLACE, callback: PHONE })
-      for (const body of [tipForm(plain, [photo]), JSON.stringify({ plain })]) {
+      for (let tip = 0; tip < TIPS; tip += 1) {
+        const body = tip % 4 === 0 ? tipForm(plain, [photo]) : JSON.stringify({ plain })
         const key = randomUUID()
+        secrets[`address ${tip}`] = addressOf(tip)
         const reply = await fetch(`${server.url}/api/v1/tips`, {
           method: 'POST',
           headers: {
             'idempotency-key': key,
+            'x-forwarded-for': addressOf(tip),
             ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
           },
           body,
@@ -152,7 +165,28 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
         secrets[`key ${filed.length}`] = key
       }
 
-      const walk = startWalk(server.url)
+      // Not through the proxy: the address of the connection itself.
+      secrets['address of the connection'] = '127.77.131.241'
+      await new Promise<void>((resolve, reject) => {
+        const { port } = new URL(server.url)
+        get({ host: '127.0.0.1', port, path: '/report/', localAddress: '127.77.131.241' }, (reply) => {
+          reply.resume().once('end', resolve)
+        }).once('error', reject)
+      })
+      for (let tip = TIPS; tip < 2 * TIPS - 1; tip += 1) {
+        secrets[`address ${tip}`] = addressOf(tip)
+        const other = startWalk(server.url, { 'x-forwarded-for': addressOf(tip) })
+        await fillForm(
+          other,
+          { description: DESCRIPTION, place: PLACE, callback: PHONE },
+          tip % 4 ? [] : [photo],
+        )
+        keep(`form ${tip}`, receiptCodeOf((await other.get('/report/check/')).html))
+        expect((await other.send('/report/check/', {})).headers.get('location')).toBe('/report/sent/')
+      }
+      const own = addressOf(2 * TIPS - 1)
+      secrets['address of the form'] = own
+      const walk = startWalk(server.url, { 'x-forwarded-for': own })
       await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE }, [photo])
       const check = await walk.get('/report/check/')
       expect(check.html).toContain(DESCRIPTION)
@@ -161,13 +195,39 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       secrets['draft cookie'] = /__Host-draft=([\w-]+)/.exec(walk.cookie)?.[1] ?? ''
       // The draft rests on disk at this moment, its photo too.
       expect(findSecrets(secrets, [...filesBelow(dataDir), ...filesBelow(temp)])).toEqual([])
-      const sent = await walk.send('/report/check/', {})
+      // Copied wrong, and a PIN that is none: told so, everything kept, nothing filed.
+      const refused = await walk.send('/report/check/', { retype: 'UUUU', pin: '123456' })
+      const again = await refused.text()
+      expect(refused.status).toBe(422)
+      for (const shown of ['id="retype-error"', 'id="pin-error"', 'value="UUUU"', DESCRIPTION]) {
+        expect(again).toContain(shown)
+      }
+      expect(receiptCodeOf(again)).toBe(code)
+      const sent = await walk.send('/report/check/', { retype: code.slice(-4), pin: '407913' })
       expect(sent.headers.get('location')).toBe('/report/sent/')
       filed.push(/ZY-\d{4}-[0-9A-Z]{5}/.exec((await walk.get('/report/sent/')).html)?.[0] ?? '')
 
       // A reporter comes back, another one mistypes, a third one is refused.
-      expect((await walk.send('/track/', { code })).status).toBe(303)
-      await walk.send('/track/', { code: `${code.slice(0, -1)}U` })
+      const answers = [
+        await walk.send('/track/', { code }),
+        await startWalk(server.url).send('/track/', { code: `${code.slice(0, -1)}U` }),
+        await startWalk(server.url).send('/track/', { code: '0'.repeat(24) }),
+      ]
+      const shapes = answers.map((reply) => {
+        const cookie = reply.headers.getSetCookie()[0] ?? ''
+        const headers = [...reply.headers].filter(([name]) => name !== 'date')
+        return JSON.stringify([reply.status, headers]).replace(/receipt=[\w-]+/, `receipt (${cookie.length})`)
+      })
+      expect(new Set(shapes).size).toBe(1)
+      const followed = await walk.get('/track/')
+      expect(followed.html).toContain(filed.at(-1))
+      // Its holder's own pages show the code where it is to be copied, and no page has it in an address.
+      for (const html of [check.html, followed.html, (await walk.get('/report/sent/')).html]) {
+        for (const [, url = ''] of html.matchAll(/(?:href|src|action|content)="([^"]*)"/g)) {
+          expect(url).not.toContain(code)
+          expect(url).not.toContain(parseReceiptCode(code))
+        }
+      }
       await startWalk(server.url).send('/report/', { category: DESCRIPTION })
       await fetch(`${server.url}/api/v1/tips?${new URLSearchParams({ q: PLACE }).toString()}`, {
         method: 'POST',
@@ -184,7 +244,7 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     } finally {
       await server.stop()
     }
-    expect(Object.values(secrets).every((secret) => secret.length >= 11)).toBe(true)
+    expect(Object.values(secrets).every((secret) => secret.length >= 9)).toBe(true)
     const everything = [
       ...filesBelow(dataDir),
       ...(await dump(dataDir)),

@@ -4,6 +4,7 @@ import { element } from './dom.ts'
 import { watchGate, type GateField } from './gate.ts'
 import { clearErrors, showErrors } from './errors.ts'
 import { request, type ReportPage } from './request.ts'
+import { watchRetype } from './retype.ts'
 import { watchArea } from './routing.ts'
 import type { Sealer } from './sealer.ts'
 import { countWords } from './words.ts'
@@ -44,6 +45,7 @@ function enhance(page: HTMLElement): void {
   watchCount(page)
   gate = watchGate(page)
   entered = enter(page)
+  watchRetype(page)
   const print = page.querySelector<HTMLElement>('[data-print]')
   if (print) {
     print.hidden = false

@@ -1,4 +1,6 @@
 import type { Problem } from '../../api/problem.ts'
+import { checkProblems } from '../../domain/check-page.ts'
+import { parseClaimPin } from '../../domain/claim-pin.ts'
 import type { FieldError } from '../../domain/errors.ts'
 import { formatReceiptCode } from '../../domain/receipt.ts'
 import {
@@ -55,6 +57,9 @@ const SEND_MS = 60_000
 const TYPING_PAUSE_MS = 400
 const STALE = '/problems/stale-recipients/'
 const CHANGED = '刚才没有提交：承办单位变了。请看下面现在由谁来办，再提交。'
+
+const fieldOn = (page: HTMLElement, name: string): string =>
+  page.querySelector<HTMLInputElement>(`input[name="${name}"]`)?.value ?? ''
 
 /** The departments that shall be able to open the tip. */
 const readersOn = (page: HTMLElement): string[] =>
@@ -218,20 +223,19 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
     const facts = JSON.parse(
       told.querySelector<HTMLElement>('[data-facts]')?.dataset['facts'] ?? '{}',
     ) as Readonly<Record<string, string | null>>
-    const field = (name: string): string =>
-      page.querySelector<HTMLInputElement>(`input[name="${name}"]`)?.value ?? ''
     const reply = await fetch('/api/v1/tips', {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'idempotency-key': secrets.idempotencyKey },
       body: JSON.stringify({
-        gate: field('gate'),
-        trap: field('website'),
+        gate: fieldOn(page, 'gate'),
+        trap: fieldOn(page, 'website'),
         sealed: {
           id: secrets.tip,
           recipient: secrets.recipient,
           auth: secrets.auth,
           reporterRecipient: secrets.reporterRecipient,
           ...facts,
+          claimPin: parseClaimPin(fieldOn(page, 'pin')),
           callback: narrative.callback !== null,
           narrative: toBase64(sealed.narrative),
           wraps: sealed.wraps.map((wrap) => ({ ...wrap, wrapped: toBase64(wrap.wrapped) })),
@@ -301,7 +305,10 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
 
     async send(page) {
       const { held: now } = mustHold()
-      const problems = problemsOf(now.answers, SEALED_FIELD_NAMES)
+      const problems = [
+        ...problemsOf(now.answers, SEALED_FIELD_NAMES),
+        ...checkProblems({ retype: fieldOn(page, 'retype'), pin: fieldOn(page, 'pin') }, now.receiptCode),
+      ]
       if (problems.length > 0) throw new RefusedError('有几处需要修改', problems)
       let problem = await post(page)
       if (problem?.type === STALE) {

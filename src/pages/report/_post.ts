@@ -12,6 +12,8 @@ import {
   type Answers,
   type Step,
 } from '../../components/report/steps.ts'
+import { checkProblems, type CheckFields } from '../../domain/check-page.ts'
+import { parseClaimPin } from '../../domain/claim-pin.ts'
 import { DomainError, RateLimitedError, type FieldError } from '../../domain/errors.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../../domain/photo.ts'
 import type { Plan } from '../../domain/plan.ts'
@@ -27,6 +29,8 @@ export const FORM_PURPOSE = 'report'
 export interface FormState {
   readonly draft: Draft | null
   readonly answers: Answers
+  /** What was typed on the check page and is kept nowhere: the retyped end of the code, and the PIN. */
+  readonly typed?: CheckFields
   readonly errors: readonly FieldError[]
 }
 
@@ -68,6 +72,7 @@ export async function takePost(
   const before = posting.draft?.answers ?? {}
   const typed = answersOn(step, fields, before)
   const answers = { ...before, ...typed }
+  const check: CheckFields = { retype: fields.get('retype')?.[0] ?? '', pin: fields.get('pin')?.[0] ?? '' }
   let { draft } = sent
   try {
     if (sent.refused) throw sent.refused
@@ -81,12 +86,15 @@ export async function takePost(
     if (step === 'check') {
       // Sealed by the browser, the tip goes through the API.
       if (sealing === 'browser') throw unsealed()
+      const problems = checkProblems(check, draft?.receiptCode ?? '')
+      if (problems.length > 0) throw new DomainError('invalid-input', '还有内容要改。', problems)
       const parsed = tipPlain.safeParse(asPlain(answers))
       if (!parsed.success) return goTo(firstUnfinished(answers) ?? '')
       await services.drafts.commit(cookie, parsed.data, {
         trap: fields.get('website')?.[0] ?? '',
         proof: fields.get('gate')?.[0] ?? '',
         client,
+        claimPin: parseClaimPin(check.pin),
       })
       return goTo('sent')
     }
@@ -111,7 +119,7 @@ export async function takePost(
     if (!(error instanceof DomainError)) throw error
     markRefused(reply, error)
     const errors = error.fields.length > 0 ? error.fields : [{ field: '', message: error.message }]
-    return { draft, answers, errors }
+    return { draft, answers, errors, typed: check }
   }
 }
 
