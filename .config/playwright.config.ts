@@ -7,7 +7,7 @@ const chromium = findChromium()
 
 const NEXT_MORNING = '**/next-morning.spec.ts'
 // What does not depend on the width, or has its own people with their own browsers, is done once.
-const ONCE = ['journey', 'rewards', 'gate', 'lists', 'second-factor', 'messages'].map(
+const ONCE = ['journey', 'rewards', 'gate', 'sealing', 'lists', 'second-factor', 'messages'].map(
   (name) => `**/${name}.spec.ts`,
 )
 const PHONE = {

@@ -50,7 +50,7 @@ runtime.keepUp()
 
 // Answered for anybody alike: may be kept. Everything else is somebody's own.
 const PRIVATE =
-  /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|receipts|staff|challenges))(?:\/|$)/
+  /^\/(?:report|track|staff|proof|healthz|readyz|api\/v1\/(?:tips|uploads|receipts|staff|challenges))(?:\/|$)/
 
 // As long as a list: passed on as it comes, never gathered in memory.
 const STREAMED = /^\/lists\/[^/]+\/entries\.csv$/

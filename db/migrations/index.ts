@@ -5,6 +5,7 @@ import * as notices from './20261125T0900-notices.ts'
 import * as rewards from './20261125T0900-rewards.ts'
 import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
+import * as upload from './20261125T1305-upload.ts'
 import * as recipientEntry from './20261125T1310-recipient-entry.ts'
 import * as retention from './20261125T1310-retention.ts'
 import * as claimPin from './20261125T1320-claim-pin.ts'
@@ -19,6 +20,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T0900-rewards': rewards,
   '20261125T1000-spent-proof': spentProof,
   '20261125T1200-second-factor': secondFactor,
+  '20261125T1305-upload': upload,
   '20261125T1310-recipient-entry': recipientEntry,
   '20261125T1310-retention': retention,
   '20261125T1320-claim-pin': claimPin,

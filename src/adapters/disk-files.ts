@@ -25,12 +25,50 @@ export function createDiskFiles(dir: string, report: (error: unknown) => void = 
     return { shard, path: join(shard, key) }
   }
 
-  async function write(bytes: Uint8Array, shard: string, path: string): Promise<void> {
+  async function ready(): Promise<void> {
     prepared ??= prepare(dir, incoming)
     await prepared.catch((error: unknown) => {
       prepared = undefined
       throw error
     })
+  }
+
+  /** Where a blob rests that comes piece by piece. */
+  const unfinished = (key: string): string => join(incoming, key)
+
+  async function move(from: string, shard: string, path: string): Promise<void> {
+    if (await mkdir(shard, { recursive: true, mode: 0o700 })) await syncFolder(dir)
+    await rename(from, path)
+    await syncFolder(shard)
+  }
+
+  async function extend(key: string, offset: number, bytes: Uint8Array): Promise<boolean> {
+    await ready()
+    // Made by the first piece only: a later one that finds nothing has lost what came before it.
+    const file = await open(unfinished(key), offset === 0 ? 'w' : 'r+', 0o600).catch((error: unknown) => {
+      if (isMissing(error)) return null
+      throw error
+    })
+    if (file === null) return false
+    try {
+      if ((await file.stat()).size < offset) return false
+      for (let written = 0; written < bytes.length;) {
+        const { bytesWritten } = await file.write(bytes, written, bytes.length - written, offset + written)
+        written += bytesWritten
+      }
+      await file.truncate(offset + bytes.length)
+      const midnight = startOfDay(dayOf(new Date()))
+      await file.utimes(midnight, midnight)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    if (offset === 0) await syncFolder(incoming)
+    return true
+  }
+
+  async function write(bytes: Uint8Array, shard: string, path: string): Promise<void> {
+    await ready()
     const passing = join(incoming, randomBytes(16).toString('hex'))
     try {
       const file = await open(passing, 'wx', 0o600)
@@ -42,13 +80,11 @@ export function createDiskFiles(dir: string, report: (error: unknown) => void = 
       } finally {
         await file.close()
       }
-      if (await mkdir(shard, { recursive: true, mode: 0o700 })) await syncFolder(dir)
-      await rename(passing, path)
+      await move(passing, shard, path)
     } catch (error) {
       await rm(passing, { force: true })
       throw error
     }
-    await syncFolder(shard)
   }
 
   return {
@@ -72,8 +108,33 @@ export function createDiskFiles(dir: string, report: (error: unknown) => void = 
       }
     },
 
+    async append(key, offset, bytes) {
+      pathOf(key)
+      try {
+        return await extend(key, offset, bytes)
+      } catch (error) {
+        report(error)
+        throw error
+      }
+    },
+
+    async finish(key) {
+      const { shard, path } = pathOf(key)
+      try {
+        await move(unfinished(key), shard, path)
+        return true
+      } catch (error) {
+        if (!isMissing(error)) throw error
+        return stat(path).then(
+          () => true,
+          () => false,
+        )
+      }
+    },
+
     async delete(key) {
       const { shard, path } = pathOf(key)
+      await rm(unfinished(key), { force: true })
       try {
         await rm(path)
       } catch (error) {

@@ -14,6 +14,7 @@ import { createStaffCasesApi } from './staff-cases.ts'
 import { createStaffPayeesApi } from './staff-payees.ts'
 import { createStaffRequestsApi } from './staff-requests.ts'
 import { createTipsApi } from './tips.ts'
+import { createUploadsApi } from './uploads.ts'
 
 /** The API under `/api/v1`: every reply that is not the thing asked for is a problem document. */
 export function createApi(runtime: Runtime): Hono<ApiEnv> {
@@ -22,6 +23,7 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/', createOpenApi())
   api.route('/challenges', createChallengesApi(runtime))
   api.route('/tips', createTipsApi(runtime))
+  api.route('/uploads', createUploadsApi(runtime))
   api.route('/receipts', createReceiptsApi(runtime))
   api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))

@@ -39,6 +39,8 @@ export interface PathItem {
   readonly servers?: readonly { readonly url: string }[]
   readonly get?: OperationObject
   readonly post?: OperationObject
+  readonly patch?: OperationObject
+  readonly delete?: OperationObject
 }
 
 export interface OpenApiDocument {
@@ -99,7 +101,16 @@ function parametersOf(operation: Operation): Parameter[] {
   })
   const { header } = operation
   const inHeader: Parameter[] = header
-    ? [{ ...header, in: 'header', required: true, schema: { type: 'string', minLength: 16, maxLength: 200 } }]
+    ? [
+        {
+          name: header.name,
+          in: 'header',
+          required: true,
+          description: header.description,
+          schema: { type: 'string', minLength: header.minLength ?? 16, maxLength: 200 },
+          example: header.example,
+        },
+      ]
     : []
   const inCookie: Parameter[] = operation.cookie
     ? [
@@ -116,8 +127,13 @@ function parametersOf(operation: Operation): Parameter[] {
 }
 
 function bodyOf(operation: Operation): OperationObject['requestBody'] | undefined {
+  if (operation.binary) {
+    const schema: JsonSchema = { type: 'string', format: 'binary' }
+    return { required: true, content: { 'application/offset+octet-stream': { schema } } }
+  }
   if (!operation.body) return undefined
   const schema = json(operation.body, 'input')
+  const { sealed: _, ...inForm } = schema.properties ?? {}
   const example = operation.example?.['body']
   const form: Content = {
     'multipart/form-data': {
@@ -125,7 +141,7 @@ function bodyOf(operation: Operation): OperationObject['requestBody'] | undefine
         type: 'object',
         required: ['plain'],
         properties: {
-          ...schema.properties,
+          ...inForm,
           // After everything else: what is refused is refused before a photo is sent.
           photos: { type: 'array', maxItems: MAX_PHOTOS, items: { type: 'string', format: 'binary' } },
         },

@@ -21,23 +21,34 @@ import {
   recipientsReply,
   receiptOpen,
   routingQuery,
+  uploadRemovedReply,
+  uploadReply,
+  uploadStateReply,
 } from '../schemas/api.ts'
 import { entryFilterSchema, entrySummarySchema, entryViewSchema, listSummarySchema } from '../schemas/list.ts'
 import { claimBody, claimedReply, paidGroupReply, rewardsReply } from '../schemas/reward.ts'
 import { answerBody, sentReply, threadReply } from '../schemas/message.ts'
-import { gateProof, tipPlain } from '../schemas/tip.ts'
+import { sealedBody, tipPlain, uploadBody } from '../schemas/tip.ts'
 
 /** A route of the public API, as far as its document tells of it. */
 export interface Operation {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'patch' | 'delete'
   readonly path: string
   readonly summary: string
   readonly description?: string
   readonly query?: z.ZodObject
   readonly body?: z.ZodType
+  /** The body is bytes, no JSON. */
+  readonly binary?: boolean
   /** Also taken as a form with photos. */
   readonly multipart?: boolean
-  readonly header?: { readonly name: string; readonly description: string; readonly example: string }
+  readonly header?: {
+    readonly name: string
+    readonly description: string
+    readonly example: string
+    /** Signs of its value; 16 unless told. */
+    readonly minLength?: number
+  }
   /** Made anew for every request: no ETag, nothing to keep. */
   readonly fresh?: boolean
   /** Only with the cookie of an opened receipt. */
@@ -158,13 +169,13 @@ export const OPERATIONS: readonly Operation[] = [
     path: '/tips',
     summary: '提交举报',
     description:
-      '先取一道验证题（GET /challenges），把解放在字段 gate；用表单时要放在照片前面。可以发 JSON，也可以发 multipart/form-data：字段 plain 是同样内容的 JSON，或者用 plain.category 这样的字段一项一项给；照片放在字段 photos，最多 9 张，每张 15 MB 以内，JPEG、PNG 或 WebP。内容在服务器内存里密封，不留明文。',
+      '先取一道验证题（GET /challenges），把解放在字段 gate；用表单时要放在照片前面。可以发 JSON，也可以发 multipart/form-data：字段 plain 是同样内容的 JSON，或者用 plain.category 这样的字段一项一项给；照片放在字段 photos，最多 9 张，每张 15 MB 以内，JPEG、PNG 或 WebP。内容在服务器内存里密封，不留明文。也可以在自己的设备上密封后再交：发 JSON，用 sealed 代替 plain；查询码、正文和照片的明文都不经过本站。密封格式是 age v1，写法见源代码的 src/sealing/。',
     header: {
       name: 'Idempotency-Key',
       description: '16 到 200 个可见 ASCII 字符的随机值；同一个值重复提交，得到同一个回答',
       example: '3f6c1d0e9b7a4c52',
     },
-    body: z.object({ plain: tipPlain, gate: gateProof }),
+    body: sealedBody.partial({ sealed: true }).extend({ plain: tipPlain.optional() }),
     multipart: true,
     reply: filedReply,
     status: 201,
@@ -176,6 +187,7 @@ export const OPERATIONS: readonly Operation[] = [
       'unsupported-media',
       'too-large',
       'gate-refused',
+      'stale-recipients',
       'rate-limited',
       'intake-closed',
       'recipients-refused',
@@ -191,6 +203,49 @@ export const OPERATIONS: readonly Operation[] = [
         },
       },
     },
+  },
+  {
+    method: 'post',
+    path: '/uploads',
+    summary: '开始上传一张密封好的照片',
+    description:
+      '只收密封件：age v1，恰好一个 X25519 收件人，密封前补齐到 64 KiB 的整数倍。一份举报最多 18 个（每张照片一个副本、一个原片）。一天内没有随举报提交的会删除。',
+    body: uploadBody,
+    reply: uploadReply,
+    status: 201,
+    fresh: true,
+    refusals: ['invalid-input', 'too-large', 'gate-refused', 'rate-limited'],
+    example: { body: { size: 65736 } },
+  },
+  {
+    method: 'get',
+    path: '/uploads/{upload}',
+    summary: '传到哪里了',
+    description: 'HEAD 也可以：看 Upload-Offset 和 Upload-Length。',
+    reply: uploadStateReply,
+    fresh: true,
+    refusals: ['not-found'],
+    example: { upload: 'POST-uploads-给的-id' },
+  },
+  {
+    method: 'patch',
+    path: '/uploads/{upload}',
+    summary: '接着传一段',
+    description:
+      '回答时这一段已经写稳在磁盘上。位置不对时是 409，Upload-Offset 头告诉应当从哪里传；断线以后先问 GET，再从那里接着传。',
+    header: { name: 'Upload-Offset', description: '这一段从哪个字节开始', example: '0', minLength: 1 },
+    binary: true,
+    reply: uploadStateReply,
+    refusals: ['invalid-input', 'not-found', 'stale-version', 'too-large', 'photos-unavailable'],
+    example: { upload: 'POST-uploads-给的-id' },
+  },
+  {
+    method: 'delete',
+    path: '/uploads/{upload}',
+    summary: '不要这个上传了',
+    reply: uploadRemovedReply,
+    refusals: [],
+    example: { upload: 'POST-uploads-给的-id' },
   },
   {
     method: 'post',

@@ -4,12 +4,13 @@ import { DomainError } from '../domain/errors.ts'
 import { gateRefused } from '../domain/gate.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
+import { DRAFT_COOKIE } from '../http/session-cookie.ts'
 import type { Runtime } from '../runtime.ts'
-import { gateProof, namedReporter, tipPlain } from '../schemas/tip.ts'
+import { gateProof, namedReporter, sealedBody, tipPlain } from '../schemas/tip.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { Spend } from '../services/gate.ts'
 import type { ClientKey } from '../services/limits.ts'
-import type { FileResult, SealedPhoto } from '../services/tips.ts'
+import { DraftChangedError, type FileResult, type SealedPhoto } from '../services/tips.ts'
 import { check, type ApiEnv } from './check.ts'
 import { parseJson, readJson } from './json.ts'
 import { readForm } from './multipart.ts'
@@ -31,7 +32,13 @@ function plainOf(fields: ReadonlyMap<string, readonly string[]>): unknown {
   )
 }
 
-/** `POST tips`: the plain path, sealed on arrival. */
+/** Who files, and under which key. */
+interface Caller {
+  readonly idempotencyKey: string
+  readonly client: ClientKey
+}
+
+/** `POST tips`: in plain, sealed on arrival; or sealed before it came. */
 export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
   const api = new Hono<ApiEnv>()
 
@@ -59,34 +66,23 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
     return spend
   }
 
-  api.post('/', async (c) => {
-    const idempotencyKey = c.req.header('idempotency-key') ?? ''
-    if (!KEY.test(idempotencyKey)) {
-      throw new DomainError(
-        'invalid-input',
-        '请带上 Idempotency-Key 请求头：16 到 200 个可见 ASCII 字符，每次举报用一个新的随机值。',
-        [{ field: 'Idempotency-Key', message: '缺少或格式不对。' }],
-      )
-    }
-    const { ready, reasons } = await services.readiness.check()
-    if (!ready) throw new DomainError('intake-closed', reasons.join(''))
-    const client = c.get('client')
-    services.limits.take('tips', client)
-
+  /** Seals in memory what came in plain. */
+  async function filePlain(
+    request: { readonly json: Readonly<Record<string, unknown>> } | { readonly form: Request },
+    { idempotencyKey, client }: Caller,
+  ): Promise<FileResult> {
     const keys = await createTipKeys()
     const tipId = random.uuid()
     const photos: SealedPhoto[] = []
     const digests: string[] = []
-    let filed: FileResult
     let spend: Spend | null = null
     try {
-      let body: unknown
-      if (/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
-        body = await readJson(c.req.raw)
-        const { gate } = (body ?? {}) as { gate?: unknown }
-        spend = await admit(gate, { idempotencyKey, client, early: false })
+      let plain: unknown
+      if ('json' in request) {
+        plain = request.json['plain']
+        spend = await admit(request.json['gate'], { idempotencyKey, client, early: false })
       } else {
-        const form = await readForm(c.req.raw, {
+        const form = await readForm(request.form, {
           maxFiles: MAX_PHOTOS,
           maxFileBytes: MAX_PHOTO_BYTES,
           maxTotalBytes: MAX_PHOTOS_BYTES,
@@ -109,16 +105,17 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
             }
           },
         })
-        body = { plain: plainOf(form.fields), ...(form.fields.has('sealed') ? { sealed: true } : {}) }
-      }
-      const { plain, sealed } = (body ?? {}) as { plain?: unknown; sealed?: unknown }
-      if (sealed !== undefined) {
-        throw new DomainError('invalid-input', '本站目前在服务器内存里密封，请用 plain 提交。', [
-          { field: 'sealed', message: '暂不支持。' },
-        ])
+        if (form.fields.has('sealed')) {
+          throw new DomainError(
+            'invalid-input',
+            '自己密封的举报用 JSON 提交，照片先用 POST /uploads 上传。',
+            [{ field: 'sealed', message: '表单里不能有 sealed。' }],
+          )
+        }
+        plain = plainOf(form.fields)
       }
       const tip = check(tipPlain, plain ?? {})
-      filed = await services.tips.file({
+      const filed = await services.tips.file({
         id: tipId,
         keys,
         facts: {
@@ -144,21 +141,90 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
         spend,
         draftId: null,
       })
+      // An earlier filing answered: these photos belong to nobody.
+      if (filed.repeated) await services.photos.discard(photos)
+      return filed
     } catch (error) {
       await services.photos.discardAfter(error, photos)
       throw error
     }
-    // An earlier filing answered: these photos belong to nobody.
-    if (filed.repeated) await services.photos.discard(photos)
+  }
+
+  /** Stores what came sealed: with the form's draft when there is one, else as a program's. */
+  async function fileSealed(
+    given: Readonly<Record<string, unknown>>,
+    { idempotencyKey, client, cookie }: Caller & { readonly cookie: string | null },
+  ): Promise<FileResult> {
+    if (given['plain'] !== undefined) {
+      throw new DomainError('invalid-input', 'plain 和 sealed 只能给一个。', [
+        { field: 'plain', message: '已经给了 sealed。' },
+      ])
+    }
+    const { sealed, gate, trap } = check(sealedBody, given)
+    const { category, answer, area, when, urgency, accused, ...rest } = sealed
+    const tip = {
+      ...rest,
+      facts: { category, answer, area, when, urgency, accused },
+      idempotencyKey,
+      // What is sealed differs at every sealing of the same text: the tip's own id and keys stand for it.
+      fingerprint: JSON.stringify([
+        [sealed.id, sealed.recipient, sealed.auth, sealed.reporterRecipient],
+        [category, answer, area, when, urgency, accused, sealed.callback],
+        sealed.photos.map(({ part }) => part),
+      ]),
+    }
+    if (cookie !== null && services.drafts.idOf(cookie) !== null) {
+      // Counted there.
+      services.limits.giveBack('tips', client)
+      return services.drafts.commitSealed(cookie, tip, { trap, proof: gate ?? '', client })
+    }
+    const spend = await admit(gate, { idempotencyKey, client, early: false })
+    try {
+      return await services.tips.fileSealed({
+        ...tip,
+        lane: spend ? 'normal' : 'unverified',
+        spend,
+        draftId: null,
+      })
+    } catch (error) {
+      if (!(error instanceof DraftChangedError)) throw error
+      throw new DomainError('invalid-input', '有照片不在了，请重新上传。', [
+        { field: 'photos', message: '上传已被用掉或删除。' },
+      ])
+    }
+  }
+
+  api.post('/', async (c) => {
+    const idempotencyKey = c.req.header('idempotency-key') ?? ''
+    if (!KEY.test(idempotencyKey)) {
+      throw new DomainError(
+        'invalid-input',
+        '请带上 Idempotency-Key 请求头：16 到 200 个可见 ASCII 字符，每次举报用一个新的随机值。',
+        [{ field: 'Idempotency-Key', message: '缺少或格式不对。' }],
+      )
+    }
+    const { ready, reasons } = await services.readiness.check()
+    if (!ready) throw new DomainError('intake-closed', reasons.join(''))
+    const client = c.get('client')
+    services.limits.take('tips', client)
+
+    const isJson = /^application\/json\b/i.test(c.req.header('content-type') ?? '')
+    const body = isJson ? await readJson(c.req.raw) : null
+    const given = (body ?? {}) as Readonly<Record<string, unknown>>
+    const filed =
+      given['sealed'] === undefined
+        ? await filePlain(isJson ? { json: given } : { form: c.req.raw }, { idempotencyKey, client })
+        : await fileSealed(given, { idempotencyKey, client, cookie: DRAFT_COOKIE.read(c.req.raw) })
     return c.json(
       {
         caseNo: filed.caseNo,
-        receiptCode: formatReceiptCode(filed.receiptCode),
+        ...(filed.receiptCode === null ? {} : { receiptCode: formatReceiptCode(filed.receiptCode) }),
         receivedDay: filed.receivedDay,
         promise: filed.promise,
         follow: '/track/',
       },
       filed.repeated ? 200 : 201,
+      { 'cache-control': 'no-store' },
     )
   })
 

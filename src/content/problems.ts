@@ -109,6 +109,14 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, ProblemText>> = {
     what: '您打开页面以后，这条记录已经被别人改动。为了不覆盖别人的工作，这次没有保存。',
     todo: ['刷新页面，看清楚改动以后再操作一次。'],
   },
+  'stale-recipients': {
+    title: '收件单位的钥匙刚刚变了',
+    what: '这份举报在您的设备上密封以后，承办单位换了，或者它的钥匙换了新的。本站打不开密封的内容，不能代您换，所以没有收下。',
+    todo: [
+      '用网页提交的：页面会自动按新的钥匙重新密封再交；没有成功的，再按一次“提交”。',
+      '用程序提交的：重新取 GET /routing 里的 readers 和 GET /recipients 的钥匙，重新封装钥匙后再交；正文和照片不用重新密封。',
+    ],
+  },
   'two-people': {
     title: '需要第二个人',
     what: '这件事规定由两个人分别完成：提出的人不能自己核准，办理的人不能自己公开。',

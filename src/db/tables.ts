@@ -674,6 +674,15 @@ export interface RetentionHoldTable {
   lifted_day: Day | null
 }
 
+export interface UploadTable {
+  id_hash: Bytes
+  holder: Bytes
+  size: number
+  received: Generated<number>
+  blob_key: string
+  day: Day
+}
+
 export interface Database {
   department: DepartmentTable
   area: AreaTable
@@ -716,6 +725,7 @@ export interface Database {
   spent_proof: SpentProofTable
   draft: DraftTable
   draft_blob: DraftBlobTable
+  upload: UploadTable
   notice: NoticeTable
   mail: MailTable
   due_notice: DueNoticeTable

@@ -36,6 +36,7 @@ export interface NewTip {
     readonly photoCount: number
     /** What its wraps are locked under. */
     readonly slot: number
+    readonly sealedBy: 'server' | 'browser'
     readonly claimPin: Buffer | null
   }
   readonly parts: readonly {
@@ -60,6 +61,8 @@ export interface NewTip {
   readonly draft: { readonly id: string; readonly digest: Buffer | null } | null
   /** A proof of the bot gate that this filing uses up, by hash and last day. */
   readonly spend: { readonly hash: Buffer; readonly day: Day } | null
+  /** Uploads whose blobs the parts name, by their hash: all of them must be there, and are gone afterwards. */
+  readonly uploads: readonly Buffer[]
 }
 
 const UNIQUE_VIOLATION = '23505'
@@ -69,7 +72,7 @@ const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'noti
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
  * one round trip and can never be half there. `repeated`: the key, or the proof, was used by an earlier or a
- * simultaneous filing (which is waited for); `draft-changed`: the draft is not there as it was; `number-taken`: the
+ * simultaneous filing (which is waited for); `draft-changed`: draft or uploads are not there as they were; `number-taken`: the
  * case number exists. In none of them is a tip written.
  */
 export async function insertTip(
@@ -88,8 +91,11 @@ export async function insertTip(
         select from draft
         where id = ${draftId}::uuid and (${draftDigest}::bytea is null or sha256(sealed) = ${draftDigest}::bytea)
         for update
+      ), uploads as (
+        select id_hash from upload where id_hash = any(${[...tip.uploads]}::bytea[]) and received = size for update
       ), ready as (
-        select where ${draftId}::uuid is null or exists (select from draft_as_read)
+        select where (${draftId}::uuid is null or exists (select from draft_as_read))
+          and (select count(*) from uploads) = ${tip.uploads.length}::int
       ), spent as (
         insert into spent_proof (hash, day)
         select p.hash, p.day
@@ -116,7 +122,7 @@ export async function insertTip(
         insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
           slot, claim_pin, named)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
-          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server',
+          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
           ${tip.tip.slot}::bigint, ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
         from accepted
       ), new_parts as (
@@ -159,6 +165,8 @@ export async function insertTip(
         select ${tip.holder}, ${tip.caseNo}, 'arrival', ${tip.day}::date from accepted
       ), spent_blobs as (
         delete from draft_blob where draft_id = ${draftId}::uuid and exists (select from accepted)
+      ), spent_uploads as (
+        delete from upload where id_hash in (select id_hash from uploads) and exists (select from accepted)
       ), spent_draft as (
         delete from draft where id = ${draftId}::uuid and exists (select from accepted)
       )

@@ -18,6 +18,7 @@ export const PROBLEM_CODES = [
   'reward-transition',
   'budget-exceeded',
   'stale-version',
+  'stale-recipients',
   'two-people',
   'idempotency-conflict',
   'intake-closed',

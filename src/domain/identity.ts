@@ -1,4 +1,5 @@
 import { addDays, type Day } from './day.ts'
+import type { FieldError } from './errors.ts'
 
 /** Who a named reporter is: as told, nothing checked. */
 export interface NamedReporter {
@@ -10,6 +11,16 @@ export interface NamedReporter {
 /** Characters, not bytes: both together with their JSON stay within one bucket of a sealed text. */
 export const MAX_NAME = 40
 export const MAX_CONTACT = 100
+
+/** What is missing of a name that somebody chose to give, in the order of the form. */
+export function namedProblems(given: { readonly name: string; readonly contact: string }): FieldError[] {
+  return [
+    ...(given.name.trim() === '' ? [{ field: 'name', message: '请写下姓名；不想写就选“匿名”。' }] : []),
+    ...(given.contact.trim() === ''
+      ? [{ field: 'contact', message: '请写下联系方式；不想留就选“匿名”。' }]
+      : []),
+  ]
+}
 
 /** What a request is for: to read who it is, or to give a new receipt code to somebody who lost it. */
 export const REQUEST_KINDS = ['read', 'reissue'] as const

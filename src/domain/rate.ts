@@ -51,6 +51,8 @@ export const LIMITS = {
   challenges: { burst: 300, perHour: 1200 },
   /** Photos: 900 in an evening; one costs up to 200 ms, outside the request's process. */
   uploads: { burst: 300, perHour: 900 },
+  /** Sealed files begun by browsers: a copy and an original for each of 900 photos, and some begun anew. */
+  'sealed-uploads': { burst: 600, perHour: 2400 },
   /** Receipt codes tried, right or wrong: 600 in an evening. 115 random bits need no limit; the machine's time does. */
   receipts: { burst: 150, perHour: 300 },
   /** Messages of one reporter about one tip, whatever their address. */

@@ -1,3 +1,5 @@
+import { MAX_CONTACT, MAX_NAME, type NamedReporter } from './identity.ts'
+
 /** When it happened, as told: one of a few buckets, so that the plain part of a tip cannot carry free text (D§7). */
 export const WHEN_BUCKETS = ['now', 'today', 'this-week', 'older', 'recurring'] as const
 export type WhenBucket = (typeof WHEN_BUCKETS)[number]
@@ -55,4 +57,99 @@ export function cleanText(text: string): string {
       sign === '\n' || sign === '\t' ? sign : '',
     )
     .trim()
+}
+
+// Chinese mobile and landline numbers, written any usual way; the officer dials them, the program does not.
+const PHONE = /^(?:\+?86)?(?:1[3-9]\d{9}|0\d{2,3}\d{7,8}(?:-\d{1,6})?|\d{7,8})$/
+const MIN_DESCRIPTION = 5
+const MAX_CHECKLIST = 20
+const MAX_CHECKLIST_ID = 60
+
+const tooLong = (text: string, max: number): string | null =>
+  Array.from(text).length > max ? `最多 ${max} 个字，请删减。` : null
+
+/** A telephone number as it is kept: plain digits, no blanks or brackets. */
+export function cleanCallback(text: string): string {
+  return text.normalize('NFKC').replace(/[\s()（）-]/g, '')
+}
+
+/** What is wrong with a cleaned description, in a sentence; null when nothing is. */
+export function descriptionProblem(text: string): string | null {
+  if (text.length < MIN_DESCRIPTION) return `请写下您看到了什么，至少 ${MIN_DESCRIPTION} 个字。`
+  return tooLong(text, MAX_DESCRIPTION)
+}
+
+/** The same of a place, which may be empty. */
+export function placeProblem(text: string): string | null {
+  return tooLong(text, MAX_PLACE)
+}
+
+/** The same of a cleaned number. */
+export function callbackProblem(text: string): string | null {
+  return PHONE.test(text) ? null : '电话号码不完整，请检查；不想接电话可以留空。'
+}
+
+/** How one answer becomes part of the narrative. */
+interface SealedRule {
+  /** @param typed the field's values as typed, none where the field was not filled in */
+  readonly read: (typed: readonly string[]) => string | null | readonly string[]
+  readonly problem: (typed: readonly string[]) => string | null
+}
+
+/**
+ * The answers that only the route's recipients may read, by the name of their field. With JavaScript none of them
+ * leaves the browser in plain: what this table names is taken out of every page that is sent, checked here, and sealed.
+ */
+export const SEALED_FIELDS = {
+  description: {
+    read: ([text = '']) => cleanText(text),
+    problem: ([text = '']) => descriptionProblem(cleanText(text)),
+  },
+  place: {
+    read: ([text = '']) => cleanText(text),
+    problem: ([text = '']) => placeProblem(cleanText(text)),
+  },
+  checklist: {
+    read: (ticked) => ticked.filter((id) => id.length <= MAX_CHECKLIST_ID).slice(0, MAX_CHECKLIST),
+    problem: () => null,
+  },
+  callback: {
+    read: ([text = '']) => cleanCallback(text) || null,
+    problem: ([text = '']) => (cleanCallback(text) === '' ? null : callbackProblem(cleanCallback(text))),
+  },
+  // Of a named reporter; sealed apart from the rest (sealing/two-layer.ts).
+  name: {
+    read: ([text = '']) => cleanText(text),
+    problem: ([text = '']) => tooLong(cleanText(text), MAX_NAME),
+  },
+  contact: {
+    read: ([text = '']) => cleanText(text),
+    problem: ([text = '']) => tooLong(cleanText(text), MAX_CONTACT),
+  },
+} as const satisfies Readonly<Record<keyof Narrative | keyof NamedReporter, SealedRule>>
+export type SealedField = keyof typeof SEALED_FIELDS
+
+export const SEALED_FIELD_NAMES = Object.keys(SEALED_FIELDS) as readonly SealedField[]
+
+export const isSealedField = (name: string): name is SealedField => Object.hasOwn(SEALED_FIELDS, name)
+
+/** Answers of the sealed fields as typed. */
+export type SealedAnswers = Readonly<Partial<Record<SealedField, readonly string[]>>>
+
+/** Who the reporter says to be; whether it will do is told by {@link SEALED_FIELDS} and `namedProblems`. */
+export function reporterOf(answers: SealedAnswers): NamedReporter {
+  return {
+    name: SEALED_FIELDS.name.read(answers.name ?? []),
+    contact: SEALED_FIELDS.contact.read(answers.contact ?? []),
+  }
+}
+
+/** The narrative that those answers make; whether they will do is told by {@link SEALED_FIELDS}. */
+export function narrativeOf(answers: SealedAnswers): Narrative {
+  return {
+    description: SEALED_FIELDS.description.read(answers.description ?? []),
+    place: SEALED_FIELDS.place.read(answers.place ?? []),
+    callback: SEALED_FIELDS.callback.read(answers.callback ?? []),
+    checklist: SEALED_FIELDS.checklist.read(answers.checklist ?? []),
+  }
 }

@@ -149,6 +149,7 @@ export const promiseReply = z.object({
   reason: z.string(),
   measureRefs: z.array(z.string()),
   coDepartments: z.array(z.string()),
+  readers: z.array(z.string()).describe('谁的钥匙能打开：在自己设备上密封的，把钥匙封给这些部门'),
   derived: z.boolean(),
   ambiguityNote: z.string().nullable(),
   category: z.string().describe('回答可能改变类别'),
@@ -209,9 +210,23 @@ export const challengeReply = z.object({
   signature: hex.describe('原样带回'),
 })
 
+export const uploadReply = z.object({
+  id: z.string().describe('凭它接着传；谁也猜不到，不要给别人'),
+  offset: z.number(),
+  size: z.number(),
+})
+export const uploadStateReply = z.object({
+  offset: z.number().describe('已经存稳的字节数，也在 Upload-Offset 头里；从这里接着传'),
+  size: z.number(),
+})
+export const uploadRemovedReply = z.object({ removed: z.literal(true) })
+
 export const filedReply = z.object({
   caseNo: z.string().describe('受理编号，公开'),
-  receiptCode: z.string().describe('查询码，只有您有；本站不保存，丢了不能补'),
+  receiptCode: z
+    .string()
+    .optional()
+    .describe('查询码，只有您有；本站不保存，丢了不能补。自己密封的没有这一项：查询码是您自己生成的'),
   receivedDay: day,
   promise: promiseReply,
   follow: z.string(),

@@ -1,21 +1,37 @@
 import { z } from 'zod'
+import { isEasyPin } from '../domain/claim-pin.ts'
 import { DomainError, type FieldError } from '../domain/errors.ts'
-import { MAX_CONTACT, MAX_NAME, type NamedReporter } from '../domain/identity.ts'
-import { cleanText, MAX_DESCRIPTION, MAX_PLACE, URGENCIES, WHEN_BUCKETS } from '../domain/tip.ts'
+import { namedProblems, type NamedReporter } from '../domain/identity.ts'
+import { MAX_PHOTOS, photoRefusal } from '../domain/photo.ts'
+import {
+  callbackProblem,
+  cleanCallback,
+  cleanText,
+  descriptionProblem,
+  MAX_DESCRIPTION,
+  MAX_PLACE,
+  placeProblem,
+  SEALED_FIELDS,
+  URGENCIES,
+  WHEN_BUCKETS,
+} from '../domain/tip.ts'
+import { isKeySize, isSealedToOne, isTextSize } from '../sealing/age-file.ts'
+import { isRecipient } from '../sealing/age-identity.ts'
 
 const id = z.string().regex(/^[a-z0-9-]{1,40}$/, '请从列表里选择。')
 /** Optional fields of a form arrive as empty strings; both mean "not given". */
 const optional = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' || value === undefined ? null : value), schema.nullable())
 
-const text = (max: number) =>
+/** Free text, cleaned, under a rule of the domain. */
+const text = (problem: (cleaned: string) => string | null) =>
   z
     .string()
     .transform(cleanText)
-    .refine((value) => Array.from(value).length <= max, `最多 ${max} 个字，请删减。`)
-
-// Chinese mobile and landline numbers, written any usual way; the officer dials them, the program does not.
-const PHONE = /^(?:\+?86)?(?:1[3-9]\d{9}|0\d{2,3}\d{7,8}(?:-\d{1,6})?|\d{7,8})$/
+    .superRefine((value, refusal) => {
+      const message = problem(value)
+      if (message !== null) refusal.addIssue({ code: 'custom', message })
+    })
 
 /** The plain part of a tip as a person or a program sends it. Whether the ids exist is for the routing to say. */
 export const tipPlain = z.object({
@@ -25,22 +41,25 @@ export const tipPlain = z.object({
   accused: optional(id).describe('投诉哪个部门不作为；只用于 department-inaction'),
   when: z.enum(WHEN_BUCKETS, '请选择发生的时间。').describe('什么时候'),
   urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal').describe('急不急'),
-  description: text(MAX_DESCRIPTION)
-    .pipe(z.string().min(5, '请写下您看到了什么，至少 5 个字。'))
-    .describe(`看到了什么，5 到 ${MAX_DESCRIPTION} 个字；收到即密封`),
+  description: text(descriptionProblem).describe(`看到了什么，5 到 ${MAX_DESCRIPTION} 个字；收到即密封`),
   place: z
-    .preprocess((value) => value ?? '', text(MAX_PLACE))
+    .preprocess((value) => value ?? '', text(placeProblem))
     .describe(`地址，或怎样找到那里；最多 ${MAX_PLACE} 个字`),
   callback: optional(
     z
       .string()
-      .transform((value) => value.normalize('NFKC').replace(/[\s()（）-]/g, ''))
-      .refine((value) => PHONE.test(value), '电话号码不完整，请检查；不想接电话可以留空。'),
+      .transform(cleanCallback)
+      .superRefine((value, refusal) => {
+        const message = callbackProblem(value)
+        if (message !== null) refusal.addIssue({ code: 'custom', message })
+      }),
   ).describe('愿意接听回访的电话；收到即密封'),
-  name: optional(text(MAX_NAME))
+  name: optional(text((value) => SEALED_FIELDS.name.problem([value])))
     .optional()
     .describe('实名举报的姓名；和 contact 一起填，或都不填（匿名）。另行密封，两人同时同意才能打开'),
-  contact: optional(text(MAX_CONTACT)).optional().describe('实名举报人的联系方式：电话、邮箱或地址'),
+  contact: optional(text((value) => SEALED_FIELDS.contact.problem([value])))
+    .optional()
+    .describe('实名举报人的联系方式：电话、邮箱或地址'),
   checklist: z
     .preprocess(
       (value) =>
@@ -65,9 +84,7 @@ export type TipPlain = z.infer<typeof tipPlain>
 /** What is wrong with a name without a contact, or a contact without a name. */
 export function nameProblems(given: Partial<Pick<TipPlain, 'name' | 'contact'>>): FieldError[] {
   if (!given.name === !given.contact) return []
-  return given.name
-    ? [{ field: 'contact', message: '请写下联系方式；不想留就选“匿名”。' }]
-    : [{ field: 'name', message: '请写下姓名；不想写就选“匿名”。' }]
+  return namedProblems({ name: given.name ?? '', contact: given.contact ?? '' })
 }
 
 /**
@@ -79,3 +96,91 @@ export function namedReporter({ name, contact }: Pick<TipPlain, 'name' | 'contac
   if (problems[0]) throw new DomainError('invalid-input', problems[0].message, problems)
   return name && contact ? { name, contact } : null
 }
+
+const recipient = z.string().refine(isRecipient, '应当是 age1… 的收件公钥。')
+const base64 = (fits: (bytes: number) => boolean, what: string) =>
+  z
+    .base64()
+    .transform((text) => Uint8Array.from(atob(text), (symbol) => symbol.charCodeAt(0)))
+    .refine((bytes) => isSealedToOne(bytes) && fits(bytes.length), what)
+/** One bucket of a layer with the head of its age file. */
+const MAX_LAYER_BYTES = 2048
+const uploadId = z.string().regex(/^[\w-]{43}$/, '应当是 POST /uploads 给的 id。')
+
+/** A tip that was sealed before it is sent. The server checks its form; what is inside it cannot read. */
+export const sealedTip = z
+  .object({
+    id: z.uuid().describe('这份举报的随机 UUID，也写在每个密封件里'),
+    recipient: recipient.describe('为这份举报新生成的 age 公钥，正文和照片都封给它'),
+    auth: z
+      .string()
+      .regex(/^[\w-]{43}$/)
+      .describe('由查询码导出，本站只存它的 HMAC'),
+    reporterRecipient: recipient.describe('由查询码导出的 age 公钥，以后的消息封给它'),
+    category: id.describe('和 plain 里的一样，下同'),
+    area: id,
+    answer: optional(id),
+    accused: optional(id),
+    when: z.enum(WHEN_BUCKETS, '请选择发生的时间。'),
+    urgency: z.enum(URGENCIES, '请选择紧急程度。').default('normal'),
+    claimPin: optional(
+      z
+        .string()
+        .regex(/^\d{6}$/, '领奖密码要正好六位数字。')
+        .refine((pin) => !isEasyPin(pin), '这个密码太好猜。'),
+    ).describe('领奖时另外要的六位密码；可以不设，本站只存它的慢哈希'),
+    callback: z.boolean().describe('要不要回电；号码在密封件里'),
+    narrative: base64(isTextSize, '应当是补齐后密封的 age 文件。').describe('密封的正文，base64'),
+    identity: z
+      .object({
+        recipient: recipient.describe('另为姓名新生成的 age 公钥'),
+        sealed: base64(isTextSize, '应当是补齐后密封的 age 文件。').describe('密封的姓名和联系方式，base64'),
+        keeperEpoch: z.int().positive().describe('role-custodian 钥匙的第几代'),
+        approverEpoch: z.int().positive().describe('role-approver 钥匙的第几代'),
+        wrapped: base64((bytes) => bytes <= MAX_LAYER_BYTES, '应当是封了两层的钥匙。').describe('base64'),
+      })
+      .nullable()
+      .default(null)
+      .describe('实名的才有：钥匙先封给 role-custodian，再封给 role-approver；匿名是 null'),
+    wraps: z
+      .array(
+        z.object({
+          department: id,
+          epoch: z.int().positive(),
+          wrapped: base64(isKeySize, '应当是封好的钥匙。').describe('base64'),
+        }),
+      )
+      .min(1)
+      .max(4)
+      .describe('打开这份举报的钥匙，按 GET /routing 的 readers 每个部门封一份'),
+    photos: z
+      .array(
+        z.object({
+          part: z.int().min(0).max(99).describe('照片在密封件里的编号'),
+          copy: uploadId.describe('去掉拍摄信息的副本'),
+          original: uploadId.nullable().describe('原片；不留就是 null'),
+        }),
+      )
+      .max(MAX_PHOTOS, photoRefusal('too-many'))
+      .default([])
+      .refine(
+        (photos) => new Set(photos.map(({ part }) => part)).size === photos.length,
+        '照片的编号不能重复。',
+      ),
+  })
+  .describe('在自己设备上密封好的举报；本站打不开')
+
+export type SealedTip = z.infer<typeof sealedTip>
+
+/** What an upload of a sealed photo begins with. */
+export const uploadBody = z.object({
+  size: z.int().positive().describe('密封文件的字节数'),
+  gate: gateProof,
+})
+
+/** The body of a sealed filing. */
+export const sealedBody = z.object({
+  sealed: sealedTip,
+  gate: gateProof,
+  trap: z.string().max(200).default('').describe('网页表单里请留空的一项'),
+})

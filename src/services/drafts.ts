@@ -4,7 +4,9 @@ import { DomainError } from '../domain/errors.ts'
 import { formLane } from '../domain/gate.ts'
 import { MAX_PHOTOS, MAX_PHOTOS_BYTES, photoRefusal } from '../domain/photo.ts'
 import { createReceiptCode } from '../domain/receipt.ts'
+import { isSealedField } from '../domain/tip.ts'
 import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
+import { deriveKey } from '../sealing/derive.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { openPart } from '../sealing/envelope.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
@@ -13,7 +15,15 @@ import type { Evidence, Gate } from './gate.ts'
 import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
 import type { Deps } from './ports.ts'
-import { DraftChangedError, type FiledTip, type SealedPhoto, type TipInput, type Tips } from './tips.ts'
+import {
+  DraftChangedError,
+  type FiledTip,
+  type FileResult,
+  type SealedPhoto,
+  type SealedTipInput,
+  type TipInput,
+  type Tips,
+} from './tips.ts'
 
 export interface DraftPhoto extends SealedPhoto {
   /** Bytes as sent. */
@@ -30,7 +40,12 @@ export interface Draft {
   readonly photos: readonly DraftPhoto[]
   /** The third party's gate was passed for it. */
   readonly vouched: boolean
+  /** Who seals it; with `browser` neither answers of the sealed fields nor photos ever come here. */
+  readonly sealing: Sealing
 }
+
+/** Where a tip is sealed: by the reporter's own browser, or in this server's memory. */
+export type Sealing = 'browser' | 'server'
 
 /** What comes with the last press of the button. */
 export interface Sending {
@@ -43,6 +58,9 @@ export interface Sending {
   readonly claimPin?: string | null
 }
 
+/** A sealed tip as the API read it; the draft adds the rest. */
+export type OutgoingTip = Omit<SealedTipInput, 'lane' | 'spend' | 'draftId' | 'draftDigest'>
+
 interface DraftState {
   readonly tipId: string
   readonly identity: string
@@ -53,6 +71,7 @@ interface DraftState {
   readonly photos: readonly DraftPhoto[]
   readonly nextPart: number
   readonly vouched?: true
+  readonly sealing?: 'browser'
 }
 
 export interface Drafts {
@@ -60,8 +79,15 @@ export interface Drafts {
   start(): Promise<{ readonly cookie: string; readonly draft: Draft }>
   /** Null for no cookie, a malformed one, or a draft that was filed or forgotten. */
   open(cookie: string | null): Promise<Draft | null>
-  /** Keeps answers beside the earlier ones; a field given anew replaces its old value. */
-  save(cookie: string, answers: Readonly<Record<string, readonly string[]>>): Promise<Draft>
+  /**
+   * Keeps answers beside the earlier ones; a field given anew replaces its old value. With `browser` the sealed fields
+   * are left out, and what was there of them is forgotten.
+   */
+  save(
+    cookie: string,
+    answers: Readonly<Record<string, readonly string[]>>,
+    sealing?: Sealing,
+  ): Promise<Draft>
   /** @throws {DomainError} `photo-rejected` */
   addPhoto(cookie: string, bytes: Uint8Array): Promise<Draft>
   removePhoto(cookie: string, part: number): Promise<Draft>
@@ -79,6 +105,16 @@ export interface Drafts {
    * @throws {DomainError} as {@link Tips.file}, and `rate-limited`
    */
   commit(cookie: string, plain: TipPlain, sending: Sending): Promise<FiledTip>
+  /**
+   * Files a tip that the browser sealed, in place of this draft. A draft becomes one tip: a repeat answers the same.
+   * @throws {DomainError} as {@link Tips.fileSealed}, and `rate-limited`
+   */
+  commitSealed(cookie: string, tip: OutgoingTip, sending: Sending): Promise<FileResult>
+  /**
+   * The server's half of the key under which the browser keeps what it has not sent; it follows from the cookie.
+   * Null for no cookie or a malformed one.
+   */
+  halfOf(cookie: string | null): string | null
   /** What a commit of this cookie answered. */
   sent(cookie: string | null): Promise<FiledTip | null>
   /** Forgets drafts begun before a day, with their photos. */
@@ -115,6 +151,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
     answers: state.answers,
     photos: state.photos,
     vouched: state.vouched ?? false,
+    sealing: state.sealing ?? 'server',
   })
   // Repeats of one draft are told apart from other filings by a secret only the cookie holds.
   const idempotencyKey = (key: Uint8Array): string => `draft:${toBase64Url(key)}`
@@ -261,8 +298,13 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
       return found && view(found.id, found.state)
     },
 
-    save: (cookie, answers) =>
-      change(cookie, (state) => ({ ...state, answers: { ...state.answers, ...answers } })),
+    save: (cookie, answers, sealing = 'server') =>
+      change(cookie, ({ sealing: _, ...state }) => {
+        const all = { ...state.answers, ...answers }
+        if (sealing === 'server') return { ...state, answers: all }
+        const plain = Object.entries(all).filter(([name]) => !isSealedField(name))
+        return { ...state, answers: Object.fromEntries(plain), sealing }
+      }),
 
     async addPhoto(cookie, bytes) {
       const before = await mustLoad(cookie)
@@ -358,6 +400,32 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
           if (attempt === COMMIT_TRIES) throw lost()
         }
       }
+    },
+
+    async commitSealed(cookie, tip, given) {
+      const held = read(cookie)
+      if (!held) throw lost()
+      const key = idempotencyKey(held.key)
+      const found = await load(cookie)
+      if (!found && !(await tips.earlier(key))) throw lost()
+      const admission: Admission = found ? await admit(found, given) : { lane: 'normal', spend: null }
+      try {
+        return await tips.fileSealed({
+          ...tip,
+          ...admission,
+          // The browser's own key makes part of what a repeat must say.
+          fingerprint: JSON.stringify([tip.idempotencyKey, tip.fingerprint]),
+          idempotencyKey: key,
+          draftId: held.id,
+        })
+      } catch (error) {
+        throw error instanceof DraftChangedError ? lost() : error
+      }
+    },
+
+    halfOf(cookie) {
+      const held = read(cookie)
+      return held && toBase64Url(deriveKey(held.key, 'draft/half'))
     },
 
     async sent(cookie) {

@@ -15,8 +15,15 @@ export interface FileStore {
   put(key: string, bytes: Uint8Array): Promise<void>
   /** The bytes, or null when there is no such blob. */
   get(key: string): Promise<Uint8Array | null>
-  /** Removes the blob; a missing one is no error. */
+  /** Removes the blob, complete or not; a missing one is no error. */
   delete(key: string): Promise<void>
+  /**
+   * Adds to a blob that comes piece by piece; what was there beyond the offset is written over. Answers once the bytes
+   * would survive a power cut; false when less than the offset is there, so that nothing can be added.
+   */
+  append(key: string, offset: number, bytes: Uint8Array): Promise<boolean>
+  /** Makes such a blob complete; once more is no error. Answers false when there is none. */
+  finish(key: string): Promise<boolean>
   /** All complete blobs, in no particular order. */
   list(): AsyncIterable<StoredFile>
   /** Removes what a put that was cut short before that moment left behind. */

@@ -29,6 +29,7 @@ import { createSlowDowns } from './slow-down.ts'
 import { createStaff, type Staff } from './staff.ts'
 import { createTipWraps } from './tip-wraps.ts'
 import { createTips, type Tips } from './tips.ts'
+import { createUploads, type Uploads } from './uploads.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
 import type { DataVersions } from './versions.ts'
 import { createWrapLocks } from './wrap-locks.ts'
@@ -45,6 +46,7 @@ export interface Services {
   readonly tips: Tips
   readonly photos: Photos
   readonly drafts: Drafts
+  readonly uploads: Uploads
   readonly receipts: Receipts
   readonly followMail: FollowMail
   readonly cases: Cases
@@ -77,7 +79,8 @@ export function createServices(deps: Deps): Services {
   const locks = createWrapLocks(deps)
   const tipWraps = createTipWraps(deps.db, locks)
   const readiness = createReadiness(deps, keys, locks)
-  const tips = createTips(deps, keys, locks, tipWraps)
+  const uploads = createUploads(deps)
+  const tips = createTips(deps, { keys, locks, tipWraps, uploads })
   const photos = createPhotos(deps)
   const gate = createGate(deps)
   const limits = createRateLimits(deps)
@@ -99,6 +102,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
+    uploads,
     receipts: createReceipts(deps, { cases, rewards, identity, keys, retention, limits, followMail }),
     followMail,
     cases,
@@ -118,6 +122,6 @@ export function createServices(deps: Deps): Services {
     readiness,
     notices: createNotices(deps),
     retention,
-    upkeep: createUpkeep(deps, { cases, rewards, drafts, identity, retention, tipWraps }),
+    upkeep: createUpkeep(deps, { cases, rewards, drafts, uploads, identity, retention, tipWraps }),
   }
 }

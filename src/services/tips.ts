@@ -5,10 +5,11 @@ import { DomainError } from '../domain/errors.ts'
 import { gateRefused, type Lane } from '../domain/gate.ts'
 import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
 import type { CaseFacts } from '../domain/privacy.ts'
+import { ownerOf } from '../domain/roles.ts'
 import { route, type Route } from '../domain/routing.ts'
 import type { NamedReporter } from '../domain/identity.ts'
 import type { Narrative, TipFacts } from '../domain/tip.ts'
-import { insertTip } from '../db/tips.ts'
+import { insertTip, type NewTip } from '../db/tips.ts'
 import { sealPart } from '../sealing/envelope.ts'
 import { utf8 } from '../sealing/bytes.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
@@ -21,6 +22,7 @@ import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
+import type { ReadyUpload, Uploads } from './uploads.ts'
 import type { Deps } from './ports.ts'
 import type { TipWrap, TipWraps } from './tip-wraps.ts'
 import type { WrapLocks } from './wrap-locks.ts'
@@ -33,17 +35,9 @@ export interface SealedPhoto {
   readonly originalKey: string
 }
 
-/** A tip about to be filed; its parts are sealed in memory and nothing of them is kept in plain. */
-export interface TipInput {
-  readonly id: string
-  readonly keys: KeyPair
+/** What a filing says beside the tip itself. */
+export interface Filing {
   readonly facts: TipFacts
-  readonly narrative: Narrative
-  /** Null or left out: anonymous. */
-  readonly named?: NamedReporter | null
-  readonly photos: readonly SealedPhoto[]
-  /** Canonical, 24 symbols. */
-  readonly receiptCode: string
   /** See {@link filingKeys}. */
   readonly idempotencyKey: string
   /** The caller's request in one string; a repeat of the key with another one is refused. */
@@ -59,7 +53,48 @@ export interface TipInput {
   readonly draftDigest?: Buffer
 }
 
-/** The draft was changed or forgotten since it was read; nothing was filed. */
+/** A tip about to be filed; its parts are sealed in memory and nothing of them is kept in plain. */
+export interface TipInput extends Filing {
+  readonly id: string
+  readonly keys: KeyPair
+  readonly narrative: Narrative
+  /** Null or left out: anonymous. */
+  readonly named?: NamedReporter | null
+  readonly photos: readonly SealedPhoto[]
+  /** Canonical, 24 symbols. */
+  readonly receiptCode: string
+}
+
+/** A tip that was sealed before it came: whose form was checked, whose content nobody here can read. */
+export interface SealedTipInput extends Filing {
+  readonly id: string
+  readonly recipient: string
+  readonly reporterRecipient: string
+  /** See receipt-keys.ts. */
+  readonly auth: string
+  readonly callback: boolean
+  readonly narrative: Uint8Array
+  /** Who a named reporter is; null for an anonymous one. */
+  readonly identity:
+    | (Omit<TwoLayerPart, 'purpose' | 'tip' | 'keeper' | 'sealed' | 'wrapped'> & {
+        readonly sealed: Uint8Array
+        readonly wrapped: Uint8Array
+      })
+    | null
+  readonly wraps: readonly {
+    readonly department: string
+    readonly epoch: number
+    readonly wrapped: Uint8Array
+  }[]
+  /** Ids of their uploads; an original may be left out. */
+  readonly photos: readonly {
+    readonly part: number
+    readonly copy: string
+    readonly original: string | null
+  }[]
+}
+
+/** The draft was changed or forgotten since it was read, or an upload is gone; nothing was filed. */
 export class DraftChangedError extends Error {}
 
 /** What the district promises, as told before and after filing. */
@@ -70,6 +105,8 @@ export interface FilingPromise {
   readonly reason: string
   readonly measureRefs: readonly string[]
   readonly coDepartments: readonly string[]
+  /** The queues whose keys open the tip. */
+  readonly readers: readonly string[]
   readonly derived: boolean
   readonly ambiguityNote: string | null
   readonly category: string
@@ -79,7 +116,8 @@ export interface FilingPromise {
 
 export interface FiledTip {
   readonly caseNo: string
-  readonly receiptCode: string
+  /** Null when the reporter's browser made it: then nobody here has ever seen it. */
+  readonly receiptCode: string | null
   readonly receivedDay: Day
   readonly promise: FilingPromise
 }
@@ -99,13 +137,33 @@ export interface Tips {
    * @throws {DraftChangedError} only with a draft
    */
   file(input: TipInput): Promise<FileResult>
+  /**
+   * The same for a tip that came sealed.
+   * @throws {DomainError} as {@link file}, and `stale-recipients` when it is not wrapped to its readers' present keys;
+   *   `invalid-input` also when a photo has not come whole
+   * @throws {DraftChangedError} when draft or uploads are gone
+   */
+  fileSealed(input: SealedTipInput): Promise<FileResult>
   /** The reply to an earlier filing with this key, if there was one. */
   earlier(idempotencyKey: string): Promise<FiledTip | null>
 }
 
 const CASE_NUMBER_TRIES = 4
 
-export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: TipWraps): Tips {
+/** The queues that may open a tip: the owner, and the dispatcher unless inaction is reported. */
+function readersOf(category: string, department: string): string[] {
+  return category === INACTION_CATEGORY ? [department] : [...new Set([department, DISPATCHER_DEPARTMENT])]
+}
+
+/** What filing needs of the other services. */
+interface Means {
+  readonly keys: Keys
+  readonly locks: WrapLocks
+  readonly tipWraps: TipWraps
+  readonly uploads: Pick<Uploads, 'ready'>
+}
+
+export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means): Tips {
   const { db, clock, random, plan, secrets } = deps
 
   async function routed(
@@ -125,6 +183,7 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
         reason: found.reason,
         measureRefs: found.measureRefs,
         coDepartments: found.coDepartments,
+        readers: readersOf(facts.category, found.department),
         derived: found.derived,
         ambiguityNote: found.ambiguityNote,
         category: found.category,
@@ -148,15 +207,11 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
     return (await filing.open(found.reply)) as FiledTip
   }
 
-  /** The tip's secret for each queue that may open it: the owner, and the dispatcher unless inaction is reported. */
+  /** The tip's secret for each of its readers. */
   async function wraps(input: TipInput, department: string): Promise<TipWrap[]> {
     const recipients = await keys.recipients()
-    const readers =
-      input.facts.category === INACTION_CATEGORY
-        ? [department]
-        : [...new Set([department, DISPATCHER_DEPARTMENT])]
     return Promise.all(
-      readers.map(async (reader) => {
+      readersOf(input.facts.category, department).map(async (reader) => {
         const key = recipients.get(reader)
         if (!key)
           throw new DomainError(
@@ -184,6 +239,109 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
     return sealTwoLayer({ purpose: 'tip.identity', tip: id }, utf8(JSON.stringify(named)), roles)
   }
 
+  /** Writes what is sealed already. @throws {DraftChangedError} also when an upload is not there (any more) */
+  async function store(
+    input: Filing,
+    { found, promise, today }: { found: Route; promise: FilingPromise; today: Day },
+    sealed: Pick<NewTip, 'parts' | 'uploads' | 'identity'> & {
+      readonly receiptCode: string | null
+      readonly tip: Omit<NewTip['tip'], 'slot'>
+      readonly wraps: readonly TipWrap[]
+    },
+  ): Promise<FileResult> {
+    const slot = await locks.draw()
+    const wraps = (await tipWraps.lock(slot, sealed.wraps)).map((wrap) => ({
+      ...wrap,
+      wrapped: Buffer.from(wrap.wrapped),
+    }))
+    const filing = filingKeys(input.idempotencyKey, random)
+    const snapshot = await plan.current()
+    const { category, group } = namesOf(snapshot, found.category)
+    const ledgerFacts = (caseNo: string): CaseFacts => ({
+      ...UNDECIDED,
+      caseNo,
+      holder: found.department,
+      area: input.facts.area,
+      receivedDay: today,
+      dueDay: promise.conclude.day,
+      dueCount: promise.conclude.count,
+      dueUnit: promise.conclude.unit,
+    })
+    const { receiptCode, ...written } = sealed
+    const tip = { ...written.tip, slot: slot.slot }
+
+    for (let attempt = 1; ; attempt += 1) {
+      const caseNo = caseNumber(today, random.bytes(5))
+      const filed: FiledTip = { caseNo, receiptCode, receivedDay: today, promise }
+      const outcome = await insertTip(db, {
+        filing: {
+          keyHash: filing.hash,
+          requestHash: filing.digest(input.fingerprint),
+          reply: await filing.seal(filed),
+        },
+        caseId: random.uuid(),
+        caseNo,
+        day: today,
+        category: found.category,
+        answer: input.facts.answer,
+        area: input.facts.area,
+        when: input.facts.when,
+        urgency: input.facts.urgency,
+        accused: input.facts.accused,
+        holder: found.department,
+        coDepartments: found.coDepartments,
+        rule: found.rule,
+        measureRefs: found.measureRefs,
+        derived: found.derived,
+        lane: input.lane,
+        acceptDue: promise.accept.day,
+        concludeDue: promise.conclude.day,
+        dueCount: promise.conclude.count,
+        dueUnit: promise.conclude.unit,
+        ...written,
+        tip,
+        wraps,
+        ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
+        draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
+        spend: input.spend ?? null,
+      })
+      if (outcome === 'stored') return { ...filed, repeated: false }
+      if (outcome === 'repeated' || outcome === 'draft-changed') {
+        const winner = await earlier(input.idempotencyKey, input.fingerprint)
+        if (winner) return { ...winner, repeated: true }
+        if (outcome === 'draft-changed') throw new DraftChangedError()
+        if (input.spend) throw gateRefused('used')
+      }
+      // The five random symbols were taken this month: draw again.
+      if (attempt === CASE_NUMBER_TRIES) throw new Error('no free case number')
+    }
+  }
+
+  /** @throws {DomainError} `stale-recipients` when the wraps are not those of the present readers and keys */
+  async function mustFit(
+    { wraps, identity }: Pick<SealedTipInput, 'wraps' | 'identity'>,
+    readers: readonly string[],
+  ): Promise<void> {
+    const recipients = await keys.recipients()
+    const roles = identity && (await keys.twoRoles('tip.identity'))
+    const fitsRoles =
+      identity === null ||
+      (roles?.keeper.epoch === identity.keeperEpoch && roles.approver.epoch === identity.approverEpoch)
+    const fits = readers.every((reader) =>
+      wraps.some(({ department, epoch }) => department === reader && epoch === recipients.get(reader)?.epoch),
+    )
+    if (!fits || !fitsRoles || wraps.length !== readers.length) {
+      throw new DomainError(
+        'stale-recipients',
+        '承办单位或它的钥匙刚刚变了，请按现在的钥匙重新密封后再交。',
+        [{ field: 'sealed.wraps', message: `现在应当封给：${readers.join('、')}。` }],
+      )
+    }
+  }
+
+  const pinOf = ({ id, claimPin }: TipInput | SealedTipInput): Promise<Buffer | null> =>
+    claimPin ? hashClaimPin(deps, id, claimPin) : Promise.resolve(null)
+
   return {
     async promise(facts) {
       return (await routed(facts, dayOf(clock.now()))).promise
@@ -194,7 +352,6 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
     async file(input) {
       const today = dayOf(clock.now())
       const { route: found, promise } = await routed(input.facts, today)
-      const filing = filingKeys(input.idempotencyKey, random)
       const receipt = await deriveReceipt(input.receiptCode)
       const narrative = await sealPart({
         recipients: [input.keys.recipient],
@@ -203,51 +360,11 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
         part: 0,
         bytes: utf8(JSON.stringify(input.narrative)),
       })
-      const claimPin = input.claimPin ? await hashClaimPin(deps, input.id, input.claimPin) : null
-      const slot = await locks.draw()
-      const wrapped = await tipWraps.lock(slot, await wraps(input, found.department))
-      const identity = await sealIdentity(input)
-      const snapshot = await plan.current()
-      const { category, group } = namesOf(snapshot, found.category)
-      const ledgerFacts = (caseNo: string): CaseFacts => ({
-        ...UNDECIDED,
-        caseNo,
-        holder: found.department,
-        area: input.facts.area,
-        receivedDay: today,
-        dueDay: promise.conclude.day,
-        dueCount: promise.conclude.count,
-        dueUnit: promise.conclude.unit,
-      })
-
-      for (let attempt = 1; ; attempt += 1) {
-        const caseNo = caseNumber(today, random.bytes(5))
-        const filed: FiledTip = { caseNo, receiptCode: input.receiptCode, receivedDay: today, promise }
-        const outcome = await insertTip(db, {
-          filing: {
-            keyHash: filing.hash,
-            requestHash: filing.digest(input.fingerprint),
-            reply: await filing.seal(filed),
-          },
-          caseId: random.uuid(),
-          caseNo,
-          day: today,
-          category: found.category,
-          answer: input.facts.answer,
-          area: input.facts.area,
-          when: input.facts.when,
-          urgency: input.facts.urgency,
-          accused: input.facts.accused,
-          holder: found.department,
-          coDepartments: found.coDepartments,
-          rule: found.rule,
-          measureRefs: found.measureRefs,
-          derived: found.derived,
-          lane: input.lane,
-          acceptDue: promise.accept.day,
-          concludeDue: promise.conclude.day,
-          dueCount: promise.conclude.count,
-          dueUnit: promise.conclude.unit,
+      return store(
+        input,
+        { found, promise, today },
+        {
+          receiptCode: input.receiptCode,
           tip: {
             id: input.id,
             lookup: lookupOf(secrets.lookup, receipt.auth),
@@ -255,32 +372,74 @@ export function createTips(deps: Deps, keys: Keys, locks: WrapLocks, tipWraps: T
             recipient: input.keys.recipient,
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
-            slot: slot.slot,
-            claimPin,
+            sealedBy: 'server',
+            claimPin: await pinOf(input),
           },
-          parts: [
-            { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },
-            ...input.photos.flatMap(({ part, workingKey, originalKey }) => [
-              { purpose: 'tip.photo', part, sealed: null, blobKey: workingKey },
-              { purpose: 'tip.original', part, sealed: null, blobKey: originalKey },
-            ]),
-          ],
-          identity,
-          wraps: wrapped.map((wrap) => ({ ...wrap, wrapped: Buffer.from(wrap.wrapped) })),
-          ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
-          draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
-          spend: input.spend ?? null,
-        })
-        if (outcome === 'stored') return { ...filed, repeated: false }
-        if (outcome === 'repeated' || outcome === 'draft-changed') {
-          const winner = await earlier(input.idempotencyKey, input.fingerprint)
-          if (winner) return { ...winner, repeated: true }
-          if (outcome === 'draft-changed') throw new DraftChangedError()
-          if (input.spend) throw gateRefused('used')
-        }
-        // The five random symbols were taken this month: draw again.
-        if (attempt === CASE_NUMBER_TRIES) throw new Error('no free case number')
+          parts: partsOf(Buffer.from(narrative), input.photos),
+          identity: await sealIdentity(input),
+          wraps: await wraps(input, found.department),
+          uploads: [],
+        },
+      )
+    },
+
+    async fileSealed(input) {
+      const today = dayOf(clock.now())
+      const { route: found, promise } = await routed(input.facts, today)
+      let ready: readonly ReadyUpload[]
+      try {
+        await mustFit(input, promise.readers)
+        ready = await uploads.ready(
+          input.photos.flatMap(({ copy, original }) => (original === null ? [copy] : [copy, original])),
+        )
+      } catch (error) {
+        // A repeat comes after its uploads were taken, and maybe after the keys have changed.
+        const before = await earlier(input.idempotencyKey, input.fingerprint)
+        if (!before) throw error
+        return { ...before, repeated: true }
       }
+      const blobKeys = ready.map(({ blobKey }) => blobKey)
+      const photos = input.photos.map(({ part, original }) => ({
+        part,
+        workingKey: blobKeys.shift() ?? '',
+        originalKey: original === null ? null : (blobKeys.shift() ?? ''),
+      }))
+      return store(
+        input,
+        { found, promise, today },
+        {
+          receiptCode: null,
+          tip: {
+            id: input.id,
+            lookup: lookupOf(secrets.lookup, input.auth),
+            reporterRecipient: input.reporterRecipient,
+            recipient: input.recipient,
+            callback: input.callback,
+            photoCount: input.photos.length,
+            sealedBy: 'browser',
+            claimPin: await pinOf(input),
+          },
+          parts: partsOf(Buffer.from(input.narrative), photos),
+          identity: input.identity && { ...input.identity, keeper: ownerOf('custodian') },
+          wraps: input.wraps.map((wrap) => ({ ...wrap, tipId: input.id })),
+          uploads: ready.map(({ hash }) => hash),
+        },
+      )
     },
   }
+}
+
+function partsOf(
+  narrative: Buffer,
+  photos: readonly (Omit<SealedPhoto, 'originalKey'> & { originalKey: string | null })[],
+): NewTip['parts'] {
+  return [
+    { purpose: 'tip.narrative', part: 0, sealed: narrative, blobKey: null },
+    ...photos.flatMap(({ part, workingKey, originalKey }) => [
+      { purpose: 'tip.photo', part, sealed: null, blobKey: workingKey },
+      ...(originalKey === null
+        ? []
+        : [{ purpose: 'tip.original', part, sealed: null, blobKey: originalKey }]),
+    ]),
+  ]
 }

@@ -6,11 +6,12 @@ import type { Identity } from './identity.ts'
 import type { Retention } from './retention.ts'
 import type { Rewards } from './rewards.ts'
 import type { TipWraps } from './tip-wraps.ts'
+import type { Uploads } from './uploads.ts'
 
 /** What nobody does by hand. */
 export interface Upkeep {
   /**
-   * Ends pauses, dispute and collection windows, forgets stale drafts, old replies, sent mails and spent proofs; once a
+   * Ends pauses, dispute and collection windows, forgets stale drafts and uploads, old replies, sent mails and spent proofs; once a
    * day also what is kept no longer (see services/retention.ts) and blobs that no row names.
    * @param stop ends it early; what is left is done next time
    */
@@ -33,13 +34,14 @@ export function createUpkeep(
     readonly cases: Cases
     readonly rewards: Rewards
     readonly drafts: Drafts
+    readonly uploads: Uploads
     readonly identity: Identity
     readonly retention: Retention
     readonly tipWraps: TipWraps
   },
 ): Upkeep {
   const { db, clock, files } = deps
-  const { cases, rewards, drafts, identity, retention, tipWraps } = verbs
+  const { cases, rewards, drafts, uploads, identity, retention, tipWraps } = verbs
   let sweptOn: Day | null = null
   // Only what was there before its wraps were locked: once done, done.
   let lockedAll = false
@@ -52,6 +54,7 @@ export function createUpkeep(
       .where('blob_key', 'in', keys)
       .union(db.selectFrom('proof').select('blob_key').where('blob_key', 'in', keys))
       .union(db.selectFrom('message_photo').select('blob_key').where('blob_key', 'in', keys))
+      .union(db.selectFrom('upload').select('blob_key').where('blob_key', 'in', keys))
       .union(db.selectFrom('draft_blob').select('blob_key').where('blob_key', 'in', keys))
       .execute()
     return new Set(rows.map((row) => row.blob_key))
@@ -86,6 +89,7 @@ export function createUpkeep(
       await rewards.tick()
       await identity.tick()
       await drafts.purge(addDays(today, -(await retention.days('draft'))))
+      await uploads.purge(addDays(today, -(await retention.days('draft'))))
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()
       await db

@@ -21,7 +21,8 @@ const PLAIN = {
   place: '示例路与样例街交叉口东北角',
 }
 
-function request(photo: Uint8Array<ArrayBuffer> | null): RequestInit {
+/** A tip in plain, which the server seals. */
+export function plainRequest(photo: Uint8Array<ArrayBuffer> | null): RequestInit {
   const headers = { 'idempotency-key': randomUUID() }
   const plain = JSON.stringify(PLAIN)
   if (photo === null) {
@@ -37,12 +38,12 @@ function request(photo: Uint8Array<ArrayBuffer> | null): RequestInit {
   return { method: 'POST', headers, body }
 }
 
-/** So many submitters at once, each sending its tips one after another. */
+/** So many submitters at once, each sending its tips one after another. @param make answers the next request */
 export async function submit(
   url: string,
   submitters: number,
   each: number,
-  photo: Uint8Array<ArrayBuffer> | null,
+  make: () => RequestInit,
 ): Promise<Intake> {
   const latencies: number[] = []
   const caseNumbers: string[] = []
@@ -54,7 +55,7 @@ export async function submit(
       for (let sent = 0; sent < each; sent += 1) {
         const sentAt = performance.now()
         try {
-          const reply = await fetch(url, { ...request(photo), signal: AbortSignal.timeout(30_000) })
+          const reply = await fetch(url, { ...make(), signal: AbortSignal.timeout(30_000) })
           const text = await reply.text()
           if (reply.status === 201) {
             const filed = JSON.parse(text) as { caseNo: string; receiptCode: string }

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { expect, test, type Locator, type Page } from '@playwright/test'
+import { expect, test, type Locator, type Page, type Request } from '@playwright/test'
 import { axeFindings, shownCode } from '../support/e2e.ts'
 import { isoMedia, jpegWithExif } from '../support/images.ts'
 
@@ -128,7 +128,7 @@ test('a HEIC photo is refused with how to convert it, and nothing is sent', asyn
   expect(posts).toBe(0)
 })
 
-test('a photo the server refuses is named, the others stay', async ({ page }) => {
+test('a photo that is damaged is named, the others stay', async ({ page }) => {
   await tellWhatAndWhere(page)
   const cut = await jpeg('坏的.jpg')
   await page
@@ -164,9 +164,11 @@ test('a lost connection keeps the page and offers to try again', async ({ page }
   const failure = page.getByRole('alert').filter({ hasText: '没有发出去' })
   await expect(failure).toBeFocused()
   await expect(page.getByLabel('请写下您看到')).toHaveValue('工地夜里还在施工。')
+  await page.route('**/api/v1/uploads**', (route) => route.abort())
   await page.getByLabel('选择照片').setInputFiles([await jpeg('一.jpg')])
   await expect(page.getByText('一.jpg 没有传上')).toBeVisible()
   await page.unroute('**/report/what/')
+  await page.unroute('**/api/v1/uploads**')
   await page.getByRole('listitem').getByRole('button', { name: '重试' }).click()
   await expect(page.getByRole('button', { name: /^去掉/ })).toHaveCount(1)
   await failure.getByRole('button', { name: '重试' }).click()
@@ -196,15 +198,27 @@ test('going back and correcting keep what was typed', async ({ page }) => {
 
 test('one tip sent fifty times at once is one case', async ({ page }) => {
   await untilCheck(page)
-  const answers = await page.evaluate(async () => {
-    const form = document.querySelector<HTMLFormElement>('form[action="/report/check/"]')
-    if (!form) return []
-    const send = async () => {
-      const reply = await fetch(form.action, { method: 'POST', body: new FormData(form) })
-      return /ZY-\d{4}-[0-9A-Z]{5}/.exec(await reply.text())?.[0] ?? String(reply.status)
-    }
-    return Promise.all(Array.from({ length: 50 }, send))
+  const sent: Request[] = []
+  await page.route('**/api/v1/tips', async (route) => {
+    sent.push(route.request())
+    await route.abort()
   })
+  await page.getByRole('button', { name: '提交' }).click()
+  await page.getByRole('alert').filter({ hasText: '没有发出去' }).waitFor()
+  await page.unroute('**/api/v1/tips')
+  const body = sent[0]?.postData() ?? ''
+  const key = (await sent[0]?.headerValue('idempotency-key')) ?? ''
+  const answers = await page.evaluate(
+    async ([body, key]) => {
+      const send = async () => {
+        const headers = { 'content-type': 'application/json', 'idempotency-key': key }
+        const reply = await fetch('/api/v1/tips', { method: 'POST', headers, body })
+        return /ZY-\d{4}-[0-9A-Z]{5}/.exec(await reply.text())?.[0] ?? String(reply.status)
+      }
+      return Promise.all(Array.from({ length: 50 }, send))
+    },
+    [body, key] as const,
+  )
   expect(answers).toHaveLength(50)
   expect(answers[0]).toMatch(/^ZY-/)
   expect([...new Set(answers)]).toHaveLength(1)

@@ -173,7 +173,7 @@ describe('the form without JavaScript', () => {
     fetch(`${site.url}${path}`, {
       method: 'POST',
       headers: { origin: site.url, cookie },
-      body: new URLSearchParams(fields),
+      body: new URLSearchParams({ sealing: 'server', ...fields }),
       redirect: 'manual',
     })
 

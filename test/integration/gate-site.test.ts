@@ -137,7 +137,7 @@ describe('a page that says “too often”', () => {
     const elsewhere = await fetch(`${site.url}/report/check/`, {
       method: 'POST',
       headers: { ...from('198.51.100.5'), origin: site.url, cookie },
-      body: new URLSearchParams({ token: tokenOf(html) }),
+      body: new URLSearchParams({ token: tokenOf(html), sealing: 'server' }),
       redirect: 'manual',
     })
     expect([elsewhere.status, elsewhere.headers.get('location')]).toEqual([303, '/report/sent/'])

@@ -212,6 +212,8 @@ describe('a store that is full', () => {
     },
     get: (key) => files.get(key),
     delete: (key) => files.delete(key),
+    append: (key, offset, bytes) => files.append(key, offset, bytes),
+    finish: (key) => files.finish(key),
     list: () => files.list(),
     forgetUnfinished: (before) => files.forgetUnfinished(before),
   }

@@ -6,16 +6,20 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { connectPglite } from '../../src/db/connect.ts'
+import { DISPATCHER_DEPARTMENT } from '../../src/domain/plan.ts'
 import { createReceiptCode, formatReceiptCode, parseReceiptCode } from '../../src/domain/receipt.ts'
 import { createRuntime } from '../../src/runtime.ts'
 import type * as Aes from '../../src/sealing/aes.ts'
 import type * as Bound from '../../src/sealing/bound.ts'
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
+import type { RecipientEntry } from '../../src/sealing/recipient-list.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import { plainTip, tipForm } from '../support/app.ts'
+import { proofFrom } from '../support/gate.ts'
+import { newSecrets, sealedTip, sealPhoto, upload } from '../support/sealed.ts'
 import { fillForm, receiptCodeOf, startWalk } from '../support/form-walk.ts'
 import { jpegWithExif } from '../support/images.ts'
-import { dumpOf, filesBelow, findSecrets, needles, type Haystack } from '../support/search.ts'
+import { dumpOf, filesBelow, findSecrets, memoryOf, needles, type Haystack } from '../support/search.ts'
 import { prepareData, startServer } from '../support/server.ts'
 
 /*
@@ -273,6 +277,78 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     for (const caseNo of filed) {
       expect(findSecrets({ [caseNo]: caseNo }, everything)).toContain(`${caseNo}: UTF-8 in table case_file`)
     }
+  })
+
+  it('reads nothing of tips that browsers sealed, not even in the memory of the server', SLOW, async () => {
+    const dataDir = join(home, 'browser')
+    const temp = join(home, 'browser-temp')
+    mkdirSync(temp)
+    await prepareData(dataDir)
+    const server = await startServer({ dataDir, env: { DEMO: 'off', TMPDIR: temp } })
+    const api = `${server.url}/api/v1`
+    const secrets: Record<string, string | Uint8Array> = { ...told() }
+    const cases: string[] = []
+    try {
+      const { items } = (await (await fetch(`${api}/recipients`)).json()) as { items: RecipientEntry[] }
+      const readers = ['qu-huanbao', DISPATCHER_DEPARTMENT].map((department) => {
+        const key = items.find(({ owner }) => owner === department)
+        if (!key) throw new Error(`no key of ${department}`)
+        return { department, epoch: key.epoch, recipient: key.recipient }
+      })
+      const narrative = { description: DESCRIPTION, place: PLACE, callback: PHONE, checklist: [] }
+      for (let tip = 0; tip < 20; tip += 1) {
+        const keys = await newSecrets()
+        const photos = []
+        if (tip % 10 === 0) {
+          const gate = await proofFrom(server.url)
+          const sealed = await sealPhoto(keys, 0, photo)
+          const copy = await upload(api, sealed.copy, { gate })
+          photos.push({ part: 0, copy, original: await upload(api, sealed.original, { gate }) })
+        }
+        const reply = await fetch(`${api}/tips`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'idempotency-key': keys.idempotencyKey },
+          body: JSON.stringify({ sealed: await sealedTip(keys, readers, { narrative, photos }) }),
+        })
+        expect(reply.status).toBe(201)
+        cases.push(((await reply.json()) as { caseNo: string }).caseNo)
+        secrets[`code ${tip}`] = keys.receiptCode
+        secrets[`key ${tip}`] = keys.identity
+      }
+      const memory = memoryOf(server.pid)
+      if (memory === null)
+        console.warn('!!! this system does not show the memory of a process: not looked at')
+      else {
+        const sought = {
+          ...told(),
+          code: String(secrets['code 19']),
+          key: String(secrets['key 19']),
+          // What the server knows is found: the search can see.
+          'case number': cases[19] ?? '',
+        }
+        const patterns = Object.entries(sought).flatMap(([name, secret]) =>
+          typeof secret === 'string'
+            ? (['utf8', 'utf16le'] as const).map((form) => ({ name, bytes: Buffer.from(secret, form) }))
+            : [{ name, bytes: Buffer.from(secret) }],
+        )
+        const found = new Set<string>()
+        for (const { bytes } of memory) {
+          for (const pattern of patterns) if (bytes.includes(pattern.bytes)) found.add(pattern.name)
+        }
+        expect([...found]).toEqual(['case number'])
+      }
+    } finally {
+      await server.stop()
+    }
+    const everything = [
+      ...filesBelow(dataDir),
+      ...(await dump(dataDir)),
+      ...filesBelow(temp),
+      { name: 'log', bytes: Buffer.from(server.logs()) },
+    ]
+    expect(findSecrets(secrets, everything)).toEqual([])
+    const [caseNo = ''] = cases
+    expect(findSecrets({ [caseNo]: caseNo }, everything)).toContain(`${caseNo}: UTF-8 in table case_file`)
   })
 
   it('would read all of it without sealing', SLOW, async () => {

@@ -67,7 +67,7 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('two processes on o
     const reply = await fetch(`${other.url}/report/check/`, {
       method: 'POST',
       headers: { cookie, origin: other.url },
-      body: new URLSearchParams({ token: tokenOf(check.html) }),
+      body: new URLSearchParams({ sealing: 'server', token: tokenOf(check.html) }),
       redirect: 'manual',
     })
     expect([reply.status, reply.headers.get('location')]).toEqual([303, '/report/sent/'])

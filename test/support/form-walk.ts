@@ -39,6 +39,8 @@ export function startWalk(
   const post: FormWalk['post'] = async (path, token, fields, photos = []) => {
     const form = new FormData()
     form.append('token', token)
+    // Stands in the page for whoever runs no scripts.
+    form.append('sealing', 'server')
     for (const [name, values] of Object.entries(fields)) {
       for (const value of typeof values === 'string' ? [values] : values) form.append(name, value)
     }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import type { Db } from '../../src/db/connect.ts'
@@ -137,4 +137,42 @@ export function findSecrets(
     }
   }
   return [...found]
+}
+
+const WINDOW_BYTES = 16 * 1024 * 1024
+/** What could lie across the edge of two windows. */
+const OVERLAP_BYTES = 4096
+
+/**
+ * What a process holds in memory, as a core dump would have it.
+ * @returns null where the system does not let us look
+ */
+export function memoryOf(pid: number): Generator<Haystack> | null {
+  let maps: string
+  let memory: number
+  try {
+    maps = readFileSync(`/proc/${pid}/maps`, 'utf8')
+    memory = openSync(`/proc/${pid}/mem`, 'r')
+  } catch {
+    return null
+  }
+  return (function* () {
+    try {
+      for (const line of maps.split('\n')) {
+        const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? []
+        const end = Number.parseInt(to, 16)
+        for (let at = Number.parseInt(from, 16); at < end; at += WINDOW_BYTES) {
+          const bytes = Buffer.alloc(Math.min(WINDOW_BYTES + OVERLAP_BYTES, end - at))
+          try {
+            const read = readSync(memory, bytes, 0, bytes.length, at)
+            yield { name: `memory at ${at.toString(16)}`, bytes: bytes.subarray(0, read) }
+          } catch {
+            // Reserved and not there.
+          }
+        }
+      }
+    } finally {
+      closeSync(memory)
+    }
+  })()
 }

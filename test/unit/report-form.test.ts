@@ -1,15 +1,30 @@
 import { describe, expect, it } from 'vitest'
 import { loadPlan } from '../../db/seed/plan.ts'
 import { refusalBeforeSending } from '../../src/browser/report/photo-check.ts'
-import { countWords, foretaste, foundWords, promiseWords } from '../../src/browser/report/words.ts'
+import {
+  countWords,
+  foretaste,
+  foundWords,
+  promiseWords,
+  withPhotoWords,
+} from '../../src/browser/report/words.ts'
 import {
   answersOn,
   firstUnfinished,
+  problemsOf,
   progressOf,
   stepAfter,
   stepBefore,
   STEPS,
 } from '../../src/components/report/steps.ts'
+import {
+  narrativeOf,
+  reporterOf,
+  SEALED_FIELD_NAMES,
+  SEALED_FIELDS,
+  type SealedField,
+} from '../../src/domain/tip.ts'
+import { tipPlain } from '../../src/schemas/tip.ts'
 import type { FilingPromise } from '../../src/services/tips.ts'
 import { isoMedia, jpegWithExif, png, textAsJpg, webp } from '../support/images.ts'
 
@@ -25,6 +40,7 @@ const PROMISE: FilingPromise = {
   reason: '',
   measureRefs: [],
   coDepartments: [],
+  readers: ['qu-jianshe', 'qu-daqiban'],
   derived: false,
   ambiguityNote: null,
   category: 'construction-dust',
@@ -149,5 +165,56 @@ describe('progress', () => {
     const all = STEPS.map((step) => progressOf(step))
     expect(all.map((progress) => progress?.at)).toEqual([1, 1, 2, 3, 4, 5, undefined])
     expect(new Set(all.flatMap((progress) => progress?.of ?? []))).toEqual(new Set([5]))
+  })
+})
+
+describe('the fields that are sealed', () => {
+  const base = { category: 'road-dust', area: 'unsure', when: 'now', description: '尘土飞扬。' }
+
+  it('are all of the narrative, and who tells it', () => {
+    const closed = ['category', 'area', 'answer', 'accused', 'when', 'urgency']
+    expect([...closed, ...SEALED_FIELD_NAMES].sort()).toEqual(Object.keys(tipPlain.shape).sort())
+  })
+
+  it.each<[SealedField, string]>([
+    ['description', ''],
+    ['description', ' 四个字呢 '],
+    ['description', '够五个字。'],
+    ['description', '长'.repeat(3001)],
+    ['description', '🌫'.repeat(3000)],
+    ['place', ''],
+    ['place', '路'.repeat(301)],
+    ['place', '\u202e路\r\n口 '],
+    ['callback', ''],
+    ['callback', '139'],
+    ['callback', '１３９ １２３４ ５６７８'],
+    ['callback', '(0371) 6789-0123'],
+    ['name', ' 张三\u202e '],
+    ['name', '名'.repeat(41)],
+    ['contact', 'a'.repeat(101)],
+    ['contact', '13900001111'],
+  ])('are judged and read by the browser as by the server: %s %j', (name, typed) => {
+    const parsed = tipPlain.safeParse({ ...base, [name]: typed })
+    expect(SEALED_FIELDS[name].problem([typed])).toBe(parsed.success ? null : parsed.error.issues[0]?.message)
+    const read = { ...narrativeOf({ [name]: [typed] }), ...reporterOf({ [name]: [typed] }) }
+    if (parsed.success) expect(read[name] || null).toEqual(parsed.data[name] || null)
+  })
+
+  it('are not missed in a draft whose browser keeps them', () => {
+    const answers = { category: ['road-dust'], area: ['unsure'], when: ['now'] }
+    expect(firstUnfinished(answers)).toBe('what')
+    expect(firstUnfinished(answers, 'browser')).toBeUndefined()
+    expect(problemsOf('where', {}, 'browser').map(({ field }) => field)).toEqual(['area', 'when'])
+  })
+
+  it('end with what the chosen photos tell', () => {
+    const narrative = narrativeOf({ description: ['尘土飞扬。'] })
+    const photos = [
+      { told: false, words: 'A' },
+      { told: true, words: 'B' },
+      { told: true, words: null },
+    ]
+    expect(withPhotoWords(narrative, photos).description).toBe('尘土飞扬。\n\n照片里记着的：\n第 2 张：B')
+    expect(withPhotoWords(narrative, photos.slice(0, 1))).toBe(narrative)
   })
 })

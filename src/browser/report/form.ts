@@ -1,16 +1,21 @@
+import { SEALED_FIELD_NAMES } from '../../domain/tip.ts'
 import { watchCategories } from './categories.ts'
 import { element } from './dom.ts'
 import { watchGate, type GateField } from './gate.ts'
-import { watchPhotos, type PhotoField } from './photos.ts'
+import { clearErrors, showErrors } from './errors.ts'
 import { request, type ReportPage } from './request.ts'
 import { watchRetype } from './retype.ts'
 import { watchArea } from './routing.ts'
+import type { Sealer } from './sealer.ts'
 import { countWords } from './words.ts'
 
 // The form as one fluent page: the same pages and the same posts as without JavaScript, put in place without loading
-// anew, so that there is one form to keep right.
+// anew, so that there is one form to keep right. What is told in confidence stays here until it is sealed (sealer.ts);
+// where that cannot be, nothing is sent, and a form that does without this script is offered.
 
-let photos: PhotoField | null = null
+let sealer: Sealer | null = null
+/** Done when the page that is shown has what is held for it. */
+let entered: Promise<boolean> = Promise.resolve(true)
 let gate: GateField | null = null
 let isBusy = false
 let shown = location.pathname + location.search
@@ -38,8 +43,8 @@ function enhance(page: HTMLElement): void {
   watchCategories(page)
   watchArea(page)
   watchCount(page)
-  photos = watchPhotos(page)
   gate = watchGate(page)
+  entered = enter(page)
   watchRetype(page)
   const print = page.querySelector<HTMLElement>('[data-print]')
   if (print) {
@@ -48,10 +53,58 @@ function enhance(page: HTMLElement): void {
   }
 }
 
+/** Whether this page's tip is sealed by the server, as its reporter chose: then the script only helps. */
+const isPlain = (): boolean => root()?.dataset['sealing'] === 'server'
+
+/** Says why nothing can go on here, and what can. Nothing that was typed goes out by itself. */
+function offerPlain(page: HTMLElement): void {
+  page.querySelector('[data-sealing-wait]')?.remove()
+  const box = element(
+    'div',
+    { class: 'error-summary', role: 'alert', tabindex: '-1', 'data-sealing-failed': '' },
+    element('h2', {}, '没能在您的设备上密封'),
+    element('p', {}, '所以什么都没有发出去。可以刷新本页再试一次，或者换一个浏览器。'),
+    element(
+      'p',
+      {},
+      '也可以改用',
+      element('a', { href: '/report/?plain=1', rel: 'external' }, '不用脚本的表单'),
+      '：由本站服务器在内存里密封，不留明文；不同的是，密封前的那一刻服务器能看到内容，照片也由服务器去掉拍摄信息。已经写的要重新填。',
+    ),
+  )
+  page.querySelector('h1')?.after(box)
+  box.focus()
+}
+
+const CAN_SEAL = ['ReadableStream', 'TransformStream', 'Worker', 'Blob'] as const
+
+/** Gives a page what is held for it. Answers false where sealing is not to be had. */
+async function enter(page: HTMLElement): Promise<boolean> {
+  const { sealing, report } = page.dataset
+  if (sealing !== 'browser' && !page.querySelector('[data-receipt]')) return true
+  if (report === 'category' || report === 'question') return true
+  try {
+    if (!('subtle' in crypto) || CAN_SEAL.some((name) => !(name in globalThis))) {
+      throw new Error('this browser cannot seal')
+    }
+    sealer ??= (await import('./sealer.ts')).createSealer(() => {
+      const shown = root()
+      if (shown) offerPlain(shown)
+    })
+    await sealer.enter(page)
+    return true
+  } catch {
+    // The tip is sent; only its code cannot be shown once more.
+    if (report === 'sent') return true
+    offerPlain(page)
+    return false
+  }
+}
+
 function show(page: ReportPage, isNew: boolean): void {
   const old = root()
   if (!old) return
-  photos?.leave()
+  sealer?.leave()
   gate?.leave()
   document.querySelector('.crumbs')?.remove()
   const crumbs = page.document.querySelector('.crumbs')
@@ -93,9 +146,54 @@ function offerRetry(again: () => void): void {
   box.focus()
 }
 
+/** A page of the form about to be sent. */
+interface Sending {
+  readonly form: HTMLFormElement
+  readonly submitter: HTMLElement | null
+}
+
+/** A page as it may leave the browser: without what is told in confidence. */
+function bodyOf({ form, submitter }: Sending): FormData {
+  const body = new FormData(form, submitter)
+  for (const name of SEALED_FIELD_NAMES) body.delete(name)
+  body.delete('photos')
+  body.set('sealing', 'browser')
+  return body
+}
+
+/**
+ * Does what comes before a page is sent, and sends the tip from the last.
+ * @returns false when the page stays; a page that is to be shown instead of the answer
+ */
+async function prepare({ form, submitter }: Sending): Promise<boolean | ReportPage> {
+  const page = root()
+  if (!(await entered) || !page) return false
+  if (!(await (sealer?.settle() ?? true))) return false
+  await gate?.settle()
+  const { report } = page.dataset
+  if (!sealer || report === 'category' || report === 'question') return true
+  clearErrors(page)
+  if (report === 'check') {
+    const { RefusedError } = await import('./sealer.ts')
+    try {
+      const changed = await sealer.send(page)
+      return changed ?? (await request('/report/sent/', null))
+    } catch (error) {
+      if (!(error instanceof RefusedError)) throw error
+      showErrors(page, error.errors.length > 0 ? error.errors : [{ field: '', message: error.message }])
+      return false
+    }
+  }
+  const problems = await sealer.take(form)
+  const goesOn = submitter?.getAttribute('name') !== 'back'
+  if (problems.length === 0 || !goesOn) return true
+  showErrors(page, problems)
+  return false
+}
+
 async function go(
   address: string,
-  body: (() => FormData) | null,
+  sending: Sending | null,
   isNew: boolean,
   pressed: HTMLElement | null = null,
 ): Promise<void> {
@@ -111,31 +209,35 @@ async function go(
     if (pressed) pressed.textContent = label
   }
   try {
-    if (body && photos && !(await photos.settle())) return release()
-    if (body) await gate?.settle()
-    const page = await request(address, body ? body() : null)
+    const ready = sending ? await prepare(sending) : true
+    if (ready === false) return release()
+    const page = ready === true ? await request(address, sending && bodyOf(sending)) : ready
     release()
     show(page, isNew)
-  } catch {
+  } catch (error) {
     release()
-    offerRetry(() => void go(address, body, isNew, pressed))
+    const page = root()
+    if (page && error instanceof Error && error.name === 'SealingError') return offerPlain(page)
+    offerRetry(() => void go(address, sending, isNew, pressed))
   }
 }
 
 document.addEventListener('submit', (event) => {
   const form = event.target
   if (event.defaultPrevented || !(form instanceof HTMLFormElement) || !root()?.contains(form)) return
+  if (isPlain()) return
   event.preventDefault()
   const { submitter } = event
   const isVisible = submitter && !submitter.classList.contains('visually-hidden')
   const pressed = isVisible ? submitter : form.querySelector<HTMLElement>('.actions .button')
-  void go(form.action, () => new FormData(form, submitter), true, pressed)
+  void go(form.action, { form, submitter }, true, pressed)
 })
 
 document.addEventListener('click', (event) => {
   const link = event.target instanceof Element ? event.target.closest('a') : null
-  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
-  if (!link || !isPlain || !link.closest('[data-report], .crumbs')) return
+  const isOrdinary =
+    event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey
+  if (!link || !isOrdinary || isPlain() || !link.closest('[data-report], .crumbs')) return
   if (link.origin !== location.origin || !link.pathname.startsWith('/report/') || link.hash !== '') return
   // A page under a content policy of its own has to be loaded as one.
   if (link.rel === 'external') return
@@ -146,7 +248,7 @@ document.addEventListener('click', (event) => {
 window.addEventListener('popstate', () => {
   const address = location.pathname + location.search
   // A link to a field of the page moves through history too.
-  if (address !== shown) void go(address, null, false)
+  if (address !== shown) void (isPlain() ? location.reload() : go(address, null, false))
 })
 
 const first = root()

@@ -30,6 +30,8 @@ export function request(
     xhr.onload = () => {
       const page = xhr.response as Document | null
       const root = page?.querySelector<HTMLElement>('[data-report]')
+      // Parsed as if nobody ran scripts here.
+      for (const only of page?.querySelectorAll('noscript') ?? []) only.remove()
       if (page && root) resolve({ address: xhr.responseURL, document: page, root })
       else failed()
     }

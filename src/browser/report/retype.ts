@@ -6,11 +6,11 @@ export function watchRetype(page: HTMLElement): void {
   const input = page.querySelector<HTMLInputElement>('[data-retype] input')
   const shown = page.querySelector('.receipt-code')
   if (!input || !shown) return
-  const code = (shown.textContent ?? '').replace(/\s/g, '')
   const verdict = element('p', { class: 'hint', role: 'status' })
   input.after(verdict)
   input.addEventListener('change', () => {
     const typed = input.value.trim()
+    const code = (shown.textContent ?? '').replace(/\s/g, '')
     const isRight = matchesEnd(code, typed)
     verdict.className = typed === '' || isRight ? 'hint' : 'error'
     verdict.textContent =

@@ -1,3 +1,4 @@
+import type { Narrative } from '../../domain/tip.ts'
 import type { FilingPromise } from '../../services/tips.ts'
 
 type Due = FilingPromise['accept']
@@ -31,4 +32,16 @@ export function countWords(text: string, limit: number): { readonly words: strin
   return length > limit
     ? { words: `超出 ${length - limit} 字，请删减。`, over: true }
     : { words: `已写 ${length} 字，还可以写 ${limit - length} 字`, over: false }
+}
+
+/** What the reporter has its photos tell, as the end of the description. */
+export function withPhotoWords(
+  narrative: Narrative,
+  photos: readonly { readonly told: boolean; readonly words: string | null }[],
+): Narrative {
+  const lines = photos.flatMap(({ told, words }, index) =>
+    told && words !== null ? [`第 ${index + 1} 张：${words}`] : [],
+  )
+  if (lines.length === 0) return narrative
+  return { ...narrative, description: [narrative.description, '', '照片里记着的：', ...lines].join('\n') }
 }

@@ -82,6 +82,7 @@ async function fetchPart(
   part: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const reply = await fetch(`${base}/photos/${tip.id}/${purpose}/${part}`)
+  if (reply.status === 404 && purpose === 'tip.original') throw new Error('举报人没有留原片。')
   if (!reply.ok) throw new Error('照片取不到。')
   const sealed = new Uint8Array(await reply.arrayBuffer())
   return new Uint8Array(await openPart({ identity, purpose, tip: tip.id, part, sealed }))

@@ -13,7 +13,7 @@ const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`
 /** The lines of a curl command, to copy as they are. */
 export function curlOf({ method, url, headers, body, cookies }: Call): string {
   const parts = [
-    ...(method === 'post' && body === undefined ? ['-X POST'] : []),
+    ...(method !== 'get' && (method !== 'post' || body === undefined) ? [`-X ${method.toUpperCase()}`] : []),
     ...(cookies === null ? [] : [cookies === 'keep' ? '-c cookies.txt' : '-b cookies.txt']),
     ...Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`),
     ...(body === undefined

@@ -2,8 +2,10 @@ import type { z } from 'zod'
 import type { FieldError } from '../../domain/errors.ts'
 import { INACTION_CATEGORY, type Plan } from '../../domain/plan.ts'
 import { splitFor } from '../../domain/routing.ts'
-import type { TipFacts } from '../../domain/tip.ts'
-import { nameProblems, tipPlain } from '../../schemas/tip.ts'
+import { namedProblems } from '../../domain/identity.ts'
+import { isSealedField, type TipFacts } from '../../domain/tip.ts'
+import { tipPlain } from '../../schemas/tip.ts'
+import type { Sealing } from '../../services/drafts.ts'
 
 /** The form's pages, in order. `question` is left out when the category asks nothing. */
 export const STEPS = ['', 'question', 'where', 'what', 'contact', 'check', 'sent'] as const
@@ -73,16 +75,13 @@ export function asPlain(answers: Answers): Record<string, unknown> {
 /** Whether the reporter chose to give a name; anonymous unless told. */
 export const isNamed = (answers: Answers): boolean => one(answers, 'identity') === 'named'
 
-/** What is wrong with one page's answers. */
-export function problemsOf(step: Step, answers: Answers): FieldError[] {
-  const names = STEP_FIELDS[step]
+/** What is wrong with one page's answers; those that the browser keeps to itself it has looked at itself. */
+export function problemsOf(step: Step, answers: Answers, sealing: Sealing = 'server'): FieldError[] {
+  const names = STEP_FIELDS[step].filter((name) => sealing === 'server' || !isSealedField(name))
   const parsed = tipPlain.safeParse(asPlain(answers))
-  if (step === 'contact' && isNamed(answers)) {
-    const missing = (['name', 'contact'] as const).filter((name) => one(answers, name).trim() === '')
-    if (missing.length === 2) return missing.map((field) => ({ field, message: MISSING[field] ?? '' }))
-    if (missing.length === 1) {
-      return nameProblems({ name: one(answers, 'name').trim(), contact: one(answers, 'contact').trim() })
-    }
+  if (step === 'contact' && sealing === 'server' && isNamed(answers)) {
+    const missing = namedProblems({ name: one(answers, 'name'), contact: one(answers, 'contact') })
+    if (missing.length > 0) return missing
   }
   if (parsed.success) return []
   return parsed.error.issues
@@ -91,8 +90,8 @@ export function problemsOf(step: Step, answers: Answers): FieldError[] {
 }
 
 /** The first page whose answers will not do; undefined when all will. */
-export function firstUnfinished(answers: Answers): Step | undefined {
-  return STEPS.find((step) => problemsOf(step, answers).length > 0)
+export function firstUnfinished(answers: Answers, sealing: Sealing = 'server'): Step | undefined {
+  return STEPS.find((step) => problemsOf(step, answers, sealing).length > 0)
 }
 
 /** What a sent page says, by field; what it did not hold keeps its value of before. */
@@ -129,8 +128,6 @@ export function routedBy(answers: Answers): Pick<TipFacts, 'category' | 'answer'
 }
 
 const MISSING: Readonly<Record<string, string>> = {
-  name: '请写下姓名；不想写就选“匿名”。',
-  contact: '请写下联系方式；不想留就选“匿名”。',
   category: '请选择一个类别；不知道选哪个，就选“其他或不清楚”。',
   area: '请选择街道；不知道就选“不清楚或跨街道”。',
   when: '请选择发生的时间。',

@@ -12,14 +12,14 @@ import {
   type Answers,
   type Step,
 } from '../../components/report/steps.ts'
-import { isEasyPin, parseClaimPin } from '../../domain/claim-pin.ts'
+import { checkProblems, type CheckFields } from '../../domain/check-page.ts'
+import { parseClaimPin } from '../../domain/claim-pin.ts'
 import { DomainError, RateLimitedError, type FieldError } from '../../domain/errors.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../../domain/photo.ts'
 import type { Plan } from '../../domain/plan.ts'
-import { matchesEnd } from '../../domain/receipt.ts'
 import { DRAFT_COOKIE } from '../../http/session-cookie.ts'
 import { tipPlain } from '../../schemas/tip.ts'
-import type { Draft } from '../../services/drafts.ts'
+import type { Draft, Sealing } from '../../services/drafts.ts'
 import type { Readiness } from '../../services/readiness.ts'
 
 /** What the form's tokens are for. */
@@ -32,12 +32,6 @@ export interface FormState {
   /** What was typed on the check page and is kept nowhere: the retyped end of the code, and the PIN. */
   readonly typed?: CheckFields
   readonly errors: readonly FieldError[]
-}
-
-/** Optional fields of the check page. */
-export interface CheckFields {
-  readonly retype: string
-  readonly pin: string
 }
 
 /** A page of the form that was sent. */
@@ -74,7 +68,7 @@ export async function takePost(
   // Sent twice (an impatient click, a reload): the draft is gone and its token with it, the answer is the same.
   if (step === 'check' && (await services.drafts.sent(posting.cookie))) return goTo('sent')
 
-  const { fields, photoErrors, ...sent } = await readPost(posting)
+  const { fields, photoErrors, sealing, ...sent } = await readPost(posting)
   const before = posting.draft?.answers ?? {}
   const typed = answersOn(step, fields, before)
   const answers = { ...before, ...typed }
@@ -90,6 +84,8 @@ export async function takePost(
     // Also with a refusal below: the page's token is for this draft.
     if (setCookie) reply.headers.append('set-cookie', setCookie)
     if (step === 'check') {
+      // Sealed by the browser, the tip goes through the API.
+      if (sealing === 'browser') throw unsealed()
       const problems = checkProblems(check, draft?.receiptCode ?? '')
       if (problems.length > 0) throw new DomainError('invalid-input', '还有内容要改。', problems)
       const parsed = tipPlain.safeParse(asPlain(answers))
@@ -102,7 +98,7 @@ export async function takePost(
       })
       return goTo('sent')
     }
-    draft = await services.drafts.save(cookie, typed)
+    draft = await services.drafts.save(cookie, typed, sealing)
     const removed = fields.get('remove')?.[0]
     if (step === 'what' && removed !== undefined) {
       draft = await services.drafts.removePhoto(cookie, Number(removed))
@@ -110,7 +106,7 @@ export async function takePost(
     }
     // Adding photos and going back keep what was typed, finished or not.
     const goesOn = !fields.has('upload') && !fields.has('back')
-    const errors = [...(goesOn ? problemsOf(step, answers) : []), ...photoErrors]
+    const errors = [...(goesOn ? problemsOf(step, answers, sealing) : []), ...photoErrors]
     const answered = Boolean(typed['answer']?.[0] || typed['accused']?.[0])
     if (errors.length === 0) {
       if (goesOn && (step === 'question' || answered)) await services.tips.promise(routedBy(answers))
@@ -127,23 +123,15 @@ export async function takePost(
   }
 }
 
-/** Both may be left empty; what is filled in has to be right. */
-function checkProblems({ retype, pin }: CheckFields, receiptCode: string): FieldError[] {
-  const problems: FieldError[] = []
-  if (retype.trim() !== '' && !matchesEnd(receiptCode, retype)) {
-    problems.push({
-      field: 'retype',
-      message: '和上面查询码的最后一组不一样。请对照着看看是不是抄错了；不想核对可以留空。',
-    })
-  }
-  const digits = parseClaimPin(pin)
-  if (pin.trim() !== '' && digits === null) {
-    problems.push({ field: 'pin', message: '领奖密码要正好六位数字；不需要可以留空。' })
-  } else if (digits !== null && isEasyPin(digits)) {
-    problems.push({ field: 'pin', message: '这个密码太好猜。不要用六个相同或者连着的数字。' })
-  }
-  return problems
-}
+const UNSEALED =
+  '本页的脚本没有运行，没能在您的设备上密封，所以什么都没有收下。请刷新本页再试；不行的话，请改用下面“不用脚本的表单”。'
+
+/** Neither did the browser's script say that it keeps the words to itself, nor does this browser do without scripts. */
+const unsealed = (): DomainError => new DomainError('invalid-input', UNSEALED)
+
+/** Whether a page was refused for that: then it offers the form without a script. */
+export const sealingRefused = (errors: readonly FieldError[]): boolean =>
+  errors.some(({ message }) => message === UNSEALED)
 
 /** @throws {DomainError} `form-token` on every page but the first, `rate-limited` */
 async function startDraft({ step, locals }: Posting): Promise<{ cookie: string; draft: Draft }> {
@@ -163,13 +151,19 @@ interface ReadPost {
   readonly refused: DomainError | null
   /** Photos came too fast. */
   readonly limited: RateLimitedError | null
+  readonly sealing: Sealing
 }
 
 /** Reads the page's form. Photos go into the draft one by one, so that one at most is in memory. */
 async function readPost({ request, locals, cookie, draft }: Posting): Promise<ReadPost> {
   const { services, client } = locals
   const photoErrors: FieldError[] = []
-  const read = { draft, refused: null as DomainError | null, limited: null as RateLimitedError | null }
+  const read = {
+    draft,
+    refused: null as DomainError | null,
+    limited: null as RateLimitedError | null,
+    sealing: 'server' as Sealing,
+  }
   const refusePhoto = (error: unknown): void => {
     if (!(error instanceof DomainError)) throw error
     if (error instanceof RateLimitedError) read.limited = error
@@ -186,13 +180,16 @@ async function readPost({ request, locals, cookie, draft }: Posting): Promise<Re
       authorize: (given) => {
         try {
           services.formTokens.verify(given.get('token')?.[0], FORM_PURPOSE, draft?.id ?? '')
+          const [sealing] = given.get('sealing') ?? []
+          if (sealing !== 'browser' && sealing !== 'server') throw unsealed()
+          read.sealing = sealing
         } catch (error) {
           if (!(error instanceof DomainError)) throw error
           read.refused = error
         }
       },
       onFile: async ({ bytes }) => {
-        if (read.refused || !cookie || !draft) return
+        if (read.refused || !cookie || !draft || read.sealing === 'browser') return
         try {
           services.limits.take('uploads', client)
           read.draft = await services.drafts.addPhoto(cookie, bytes)
