@@ -10,8 +10,12 @@ import { DISPATCHER_DEPARTMENT, SUPERVISION_DEPARTMENT } from '../../src/domain/
 import { formatReceiptCode } from '../../src/domain/receipt.ts'
 import { stripPhoto } from '../../src/domain/photo-strip.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
-import { sealPart } from '../../src/sealing/envelope.ts'
-import type { Reader, TipSecrets } from '../../src/sealing/outgoing.ts'
+import { openPart, sealPart } from '../../src/sealing/envelope.ts'
+import { fromUtf8 } from '../../src/sealing/bytes.ts'
+import { openGrant } from '../../src/sealing/department-keys.ts'
+import { sealNamed, type Reader, type TipSecrets } from '../../src/sealing/outgoing.ts'
+import { openInner, stripOuter } from '../../src/sealing/two-layer.ts'
+import { ownerOf } from '../../src/domain/roles.ts'
 import { createServices } from '../../src/services/index.ts'
 import { openTestApp, type TestApp } from '../support/app.ts'
 import { easyGate, proofFrom } from '../support/gate.ts'
@@ -117,6 +121,48 @@ describe('a tip that came sealed', () => {
     expect(await app.services.receipts.open(formatReceiptCode(secrets.receiptCode))).not.toBeNull()
     const left = await app.database.db.selectFrom('upload').selectAll().execute()
     expect(left).toEqual([])
+  })
+
+  it('carries a name that only custodian and approver open together', async () => {
+    const secrets = await newSecrets()
+    const roles = await app.services.keys.twoRoles('tip.identity')
+    if (!roles) throw new Error('no keys of the roles')
+    const named = { name: '张三丰', contact: '13900001111' }
+    const { recipient, sealed, wrapped, keeperEpoch, approverEpoch } = await sealNamed(secrets, named, roles)
+    const identity = {
+      recipient,
+      sealed: Buffer.from(sealed).toString('base64'),
+      wrapped: Buffer.from(wrapped).toString('base64'),
+      keeperEpoch,
+      approverEpoch,
+    }
+    const tip = await sealedTip(secrets, await usual(), { narrative: NARRATIVE })
+    const stale = await post({ sealed: { ...tip, identity: { ...identity, approverEpoch: 2 } } })
+    expect([stale.status, stale.body.type]).toEqual([409, '/problems/stale-recipients/'])
+    expect((await post({ sealed: { ...tip, identity } })).status).toBe(201)
+    expect(await stored(secrets)).toMatchObject({ named: true, sealed_by: 'browser' })
+
+    const address = { purpose: 'tip.identity', tip: secrets.tip } as const
+    const part = await app.database.db
+      .selectFrom('two_layer_part')
+      .selectAll()
+      .where('tip_id', '=', secrets.tip)
+      .executeTakeFirstOrThrow()
+    const keyOf = async (owner: string, escrow: string) => {
+      const [grant] = await app.services.keys.escrowGrants(owner)
+      if (!grant) throw new Error(`no key of ${owner}`)
+      const { epoch, wrapped: granted } = grant
+      return { owner, epoch, identity: await openGrant({ department: owner, epoch }, granted, escrow) }
+    }
+    const approver = await keyOf(ownerOf('approver'), app.approverEscrowIdentity)
+    const custodian = await keyOf(ownerOf('custodian'), app.escrowIdentity)
+    const inner = await stripOuter(address, approver, part.wrapped)
+    const opened = await openInner(address, custodian, inner, part.recipient)
+    const bytes = await openPart({ identity: opened.identity, ...address, part: 0, sealed: part.sealed })
+    expect(JSON.parse(fromUtf8(bytes))).toEqual(named)
+    await expect(
+      stripOuter(address, { ...approver, identity: custodian.identity }, part.wrapped),
+    ).rejects.toThrow()
   })
 
   it('answers a repeat as the first time, also after the keys have changed, and never files it twice', async () => {
