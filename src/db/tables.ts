@@ -220,12 +220,24 @@ export interface KeyGrantTable {
 
 export interface StaffAuditTable {
   id: Generated<number>
+  /** Its place in the chain, from 1, without gaps. */
+  no: number
+  /** Hash of the row before it; zeros for the first. */
+  previous: Bytes
+  hash: Bytes
   at: Date
   member_id: string | null
   role: string | null
   action: string
   object: string
   data: Json<Record<string, unknown>>
+}
+
+/** One row: where the chain of `staff_audit` ends. */
+export interface AuditHeadTable {
+  one: boolean
+  count: number
+  hash: Bytes
 }
 
 export interface CaseFileTable {
@@ -585,6 +597,7 @@ export interface Database {
   recipient_entry: RecipientEntryTable
   key_grant: KeyGrantTable
   staff_audit: StaffAuditTable
+  audit_head: AuditHeadTable
   case_file: CaseFileTable
   tip: TipTable
   tip_part: TipPartTable

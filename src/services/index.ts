@@ -1,3 +1,4 @@
+import { createAuditTrail, type AuditTrail } from './audit-trail.ts'
 import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
@@ -54,6 +55,7 @@ export interface Services {
   readonly recipients: Recipients
   readonly rotations: Rotations
   readonly offline: Offline
+  readonly auditTrail: AuditTrail
   readonly readiness: Readiness
   readonly notices: Notices
   readonly upkeep: Upkeep
@@ -100,6 +102,7 @@ export function createServices(deps: Deps): Services {
     recipients,
     rotations: createRotations(deps, keys, sessions, recipients),
     offline: createOffline(deps, keys),
+    auditTrail: createAuditTrail(deps),
     readiness,
     notices: createNotices(deps),
     upkeep: createUpkeep(deps, cases, rewards, drafts),

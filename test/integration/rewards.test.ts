@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'v
 import { EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { connectPostgres, type Db } from '../../src/db/connect.ts'
 import type { Outcome, Role } from '../../src/domain/case.ts'
@@ -50,6 +51,7 @@ const servicesOn = (db: Db): Services => {
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets,
     pin,
+    auditMarks: createMemoryAuditMarks(),
     gate: createAltcha({ clock, secret: secrets.form }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

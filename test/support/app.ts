@@ -7,6 +7,7 @@ import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { ApiEnv } from '../../src/api/check.ts'
@@ -79,6 +80,7 @@ export async function openTestApp(
     photos,
     secrets,
     pin: createMemoryPin(),
+    auditMarks: createMemoryAuditMarks(),
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
