@@ -6,6 +6,7 @@ import { DomainError, RateLimitedError } from './domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from './domain/plan.ts'
 import { clientAddress } from './http/client-address.ts'
 import { isCrossSite, isOwnHost } from './http/cross-site.ts'
+import { createRequestCounters } from './http/counters.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createPageCache, replyFrom } from './http/page-cache.ts'
 import { SESSION_COOKIE } from './http/session-cookie.ts'
@@ -31,6 +32,9 @@ interface DoorBindings {
   readonly incoming?: { readonly socket: { readonly remoteAddress?: string } }
 }
 
+/** How often it is looked whether a period of the counters is over. */
+const COUNT_MS = 60_000
+
 const runtime = await currentRuntime(process.env)
 const { services, config, clock, random } = runtime
 const https = config.publicUrl?.startsWith('https://') ?? false
@@ -40,6 +44,12 @@ const thirdParty = config.turnstile?.url ?? null
 const cache = createPageCache()
 const tarpit = createTarpit()
 const turns = createTurns()
+const counters = createRequestCounters((period, counts) => {
+  runtime.log.info('requests', { period, ...counts })
+})
+setInterval(() => {
+  counters.turn(clock.now())
+}, COUNT_MS).unref()
 
 // Kept for the page that is shown when the database is away.
 let hotlines: Hotlines = { district: null }
@@ -90,7 +100,9 @@ export const app = new Hono<DoorEnv>()
 
 // Outermost, so that no reply leaves without them: refusals, redirects and failures of the door itself included.
 app.use(async (c, next) => {
+  const begun = performance.now()
   await next()
+  counters.count(c.req.path, c.res.status, performance.now() - begun, clock.now())
   if (c.get('finished')) return
   const headers = c.res.headers
   const own = securityHeaders(c.req.path, https, thirdParty, headers.get('content-type'))

@@ -4,7 +4,7 @@ import { createAuditMarks } from './adapters/audit-marks.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createJobQueue } from './adapters/job-queue.ts'
-import { createLog, type Log } from './adapters/log.ts'
+import { createLog, guardStreams, type Log } from './adapters/log.ts'
 import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
 import { createRecipientPin } from './adapters/recipient-pin.ts'
@@ -44,6 +44,8 @@ export interface Runtime {
    * in a process that only serves.
    */
   keepUp(): void
+  /** For a process that serves or works: keeps the words of errors and libraries off its standard streams. */
+  guardStreams(): void
   close(): Promise<void>
 }
 
@@ -160,6 +162,7 @@ export async function createRuntime(
         marking ??= setInterval(() => void markAudit(), AUDIT_MARK_MS).unref()
         if (worker) starting ??= setTimeout(() => void jobs.work(jobHandlers(services)), JOBS_AFTER_MS)
       },
+      guardStreams,
       async close() {
         await markAudit()
         await close()

@@ -34,6 +34,9 @@ const MALFORMED: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 }
 
+/** A line of ours for the operator; the console is guarded by then. */
+const complain = (text: string): void => void process.stderr.write(`${text}\n`)
+
 function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
@@ -109,6 +112,7 @@ export async function startServer(
   if (!existsSync(`${DIST}server/entry.mjs`)) throw new StartError('dist/ is missing; run: npm run build')
   await import(pathToFileURL(`${DIST}server/entry.mjs`).href)
   const app = (globalThis as { [key: symbol]: unknown })[Symbol.for('lantian.app')] as App
+  app.runtime.guardStreams()
   const https = config.publicUrl?.startsWith('https://') ?? false
   const serveStatic = createStaticFiles(`${DIST}client`, https)
   const answer = getRequestListener(app.fetch, {
@@ -147,11 +151,11 @@ export async function startServer(
   try {
     const { port } = await listen(server, config.port, config.host)
     if (config.publicUrl?.startsWith('https://') && config.trustedProxy === null) {
-      console.error('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
+      complain('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
     }
     void app.runtime.services.recipients.trouble().then(
       (trouble) => {
-        if (trouble !== null) console.error(`No tips are taken: ${trouble}`)
+        if (trouble !== null) complain(`No tips are taken: ${trouble}`)
       },
       // The database went away: whoever asks for a page is told.
       () => undefined,
@@ -194,9 +198,9 @@ if (import.meta.main) {
   try {
     const server = await startServer()
     stopOnSignal(server)
-    console.log(`Listening on ${server.url}`)
+    process.stdout.write(`Listening on ${server.url}\n`)
   } catch (error) {
-    console.error(describeFailure(error))
+    complain(describeFailure(error))
     process.exit(1)
   }
 }

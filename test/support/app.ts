@@ -101,6 +101,7 @@ export async function openTestApp(
     demoLogins: [],
     demoReceipt: null,
     keepUp: () => {},
+    guardStreams: () => {},
     close: () => Promise.resolve(),
   }
   const app = new Hono<ApiEnv>()
