@@ -5,6 +5,7 @@ import { createDiskFiles } from './adapters/disk-files.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createJobQueue } from './adapters/job-queue.ts'
 import { createLog, guardStreams, type Log } from './adapters/log.ts'
+import { dumpingOption, forbidMemoryDumps } from './adapters/memory-on-disk.ts'
 import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
 import { createRecipientPin } from './adapters/recipient-pin.ts'
@@ -99,7 +100,12 @@ export async function createRuntime(
   config: Config,
   { createSecrets = config.databaseUrl === null }: { readonly createSecrets?: boolean } = {},
 ): Promise<Runtime> {
+  const dumping = dumpingOption()
+  if (dumping !== null) {
+    throw new ConfigError(`NODE_OPTIONS: ${dumping} writes memory into files, and tips with it; leave it out`)
+  }
   const log = createLog()
+  if (!forbidMemoryDumps()) log.info('core dumps could not be turned off; is prlimit installed?')
   const report = (error: unknown): void => log.error(error)
   const { connection, release } = await openDatabase(config, report)
   const { db } = connection

@@ -6,6 +6,8 @@ import * as rewards from './20261125T0900-rewards.ts'
 import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
 import * as recipientEntry from './20261125T1310-recipient-entry.ts'
+import * as claimPin from './20261125T1320-claim-pin.ts'
+import * as identity from './20261125T1320-identity.ts'
 import * as auditChain from './20261125T1340-audit-chain.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
@@ -17,5 +19,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T1000-spent-proof': spentProof,
   '20261125T1200-second-factor': secondFactor,
   '20261125T1310-recipient-entry': recipientEntry,
+  '20261125T1320-claim-pin': claimPin,
+  '20261125T1320-identity': identity,
   '20261125T1340-audit-chain': auditChain,
 }

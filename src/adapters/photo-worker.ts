@@ -8,7 +8,7 @@
 import { Socket } from 'node:net'
 import sharp from 'sharp'
 import type { SharpOptions } from 'sharp'
-import { MAX_PIXELS, MAX_SIDE, WORKING_SIDE } from '../domain/photo.ts'
+import { isAnimatedPng, MAX_PIXELS, MAX_SIDE, WORKING_SIDE } from '../domain/photo.ts'
 import { ANSWER_HEADER_BYTES, FRAME_HEADER_BYTES, KINDS, READY, STATUS } from './photo-protocol.ts'
 import type { PhotoKind, PhotoRefusal, WorkingPhoto } from '../domain/photo.ts'
 
@@ -39,7 +39,8 @@ async function makeWorkingCopy(bytes: Uint8Array, kind: PhotoKind): Promise<Work
   }
   const seen = await sharp(bytes, { ...options, limitInputPixels: false }).metadata()
   if (seen.format !== kind) throw new Refusal('unknown')
-  if ((seen.pages ?? 1) > 1) throw new Refusal('animated')
+  // libpng shows the first frame of a moving PNG and says nothing of the others.
+  if ((seen.pages ?? 1) > 1 || (kind === 'png' && isAnimatedPng(bytes))) throw new Refusal('animated')
   if (seen.width * seen.height > MAX_PIXELS) throw new Refusal('too-many-pixels')
   if (Math.max(seen.width, seen.height) > MAX_SIDE) throw new Refusal('too-long')
 

@@ -195,10 +195,11 @@ export const OPERATIONS: readonly Operation[] = [
     method: 'post',
     path: '/receipts/open',
     summary: '用查询码打开自己的举报',
-    description: '打开以后 20 分钟内凭回答里的 cookie 查看。查询码只放在请求体里，不要放进网址。',
+    description:
+      '打开以后 20 分钟内凭回答里的 cookie 查看。查询码对不对，回答都一样；有没有这件举报，看 GET /receipts/current。查询码只放在请求体里，不要放进网址。',
     body: receiptOpen,
     reply: openedReply,
-    refusals: ['invalid-input', 'not-found', 'rate-limited'],
+    refusals: ['invalid-input', 'rate-limited'],
     example: { body: { code: '您的查询码' } },
   },
   {
@@ -227,7 +228,7 @@ export const OPERATIONS: readonly Operation[] = [
     cookie: true,
     body: claimBody,
     reply: claimedReply,
-    refusals: ['not-found', 'reward-transition'],
+    refusals: ['not-found', 'reward-transition', 'invalid-input'],
     example: { body: { again: false } },
   },
   {

@@ -2,11 +2,13 @@ import { Hono } from 'hono'
 import { z } from 'zod'
 import { CASE_ACTIONS, OUTCOMES, PROOF_KINDS } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
-import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
+import { MAX_PHOTO_BYTES, photoRejected } from '../domain/photo.ts'
+import { photoReviewOf } from '../domain/redaction.ts'
 import { cleanText } from '../domain/tip.ts'
 import type { Runtime } from '../runtime.ts'
 import { bytes } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
+import { notReviewed } from '../services/cases/proofs.ts'
 import type { StaffSession } from '../services/staff.ts'
 import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
@@ -33,7 +35,8 @@ const actionBody = z.object({
 })
 const wrapsBody = z.object({ wraps: z.array(wrap).max(500) })
 const proofText = z.object({
-  kind: z.enum(PROOF_KINDS),
+  // A photo comes with its picture, never as words alone.
+  kind: z.enum(PROOF_KINDS).exclude(['photo']),
   caption: z
     .string()
     .transform(cleanText)
@@ -100,29 +103,29 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
     }
     // Asked before the photo is decoded: whoever may not see the case gets no work done.
     await services.cases.detail(staff, caseNo)
-    const keys: string[] = []
+    const pictures: Uint8Array[] = []
     const form = await readForm(c.req.raw, {
-      maxFiles: MAX_PHOTOS,
+      maxFiles: 1,
       maxFileBytes: MAX_PHOTO_BYTES,
-      maxTotalBytes: MAX_PHOTOS_BYTES,
+      maxTotalBytes: MAX_PHOTO_BYTES,
       maxFieldBytes: 4000,
       maxFields: 10,
-      onFile: async ({ bytes: photo }) => {
-        keys.push(await services.photos.proof(photo))
+      onFile: ({ bytes: photo }) => {
+        pictures.push(photo)
       },
     })
-    const caption = cleanText(form.fields.get('caption')?.[0] ?? '') || '现场检查照片'
-    const ids: string[] = []
-    for (const blobKey of keys) {
-      ids.push(
-        await services.cases.addProof(staff, caseNo, {
-          kind: 'photo',
-          caption: caption.slice(0, 100),
-          blobKey,
-        }),
-      )
-    }
-    return c.json({ ids }, 201)
+    const [picture] = pictures
+    if (!picture) throw photoRejected('empty')
+    const review = photoReviewOf(form.fields.get('review')?.[0] ?? '')
+    if (!review) throw notReviewed()
+    const caption = cleanText(form.fields.get('caption')?.[0] ?? '') || '现场照片'
+    const id = await services.cases.addProof(staff, caseNo, {
+      kind: 'photo',
+      caption: caption.slice(0, 100),
+      blobKey: await services.photos.proof(picture),
+      review,
+    })
+    return c.json({ id }, 201)
   })
   api.post('/:caseNo/proofs/:id/remove', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))

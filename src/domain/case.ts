@@ -138,7 +138,7 @@ export const PROOF_KINDS = ['photo', 'decision-number', 'rectification-note'] as
 export type ProofKind = (typeof PROOF_KINDS)[number]
 
 export const PROOF_LABELS: Readonly<Record<ProofKind, string>> = {
-  photo: '现场检查照片',
+  photo: '现场照片',
   'decision-number': '处罚或处理决定文号',
   'rectification-note': '整改说明',
 }

@@ -136,6 +136,14 @@ function kindOf(bytes: Uint8Array): PhotoKind | ForeignKind {
   return MAGIC.find(([offset, pattern]) => has(bytes, offset, pattern))?.[2] ?? 'unknown'
 }
 
+/** Whether a PNG announces more frames than the one: the chunk that says so stands before the picture's first data. */
+export function isAnimatedPng(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 8; at + 12 <= bytes.length && !has(bytes, at + 4, 'IDAT'); at += 12 + view.getUint32(at))
+    if (has(bytes, at + 4, 'acTL')) return true
+  return false
+}
+
 /** ISO base media files name themselves by a major brand, then compatible ones (`mif1` alone does not tell). */
 function isoMediaKind(bytes: Uint8Array): ForeignKind {
   const boxLength = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0)

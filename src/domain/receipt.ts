@@ -26,16 +26,19 @@ export function createReceiptCode(random: (n: number) => Uint8Array): string {
  * are forgiven. Answers the canonical 24 symbols, or null when it cannot be a code (length, symbols, check).
  */
 export function parseReceiptCode(input: string): string | null {
-  if (input.length > MAX_INPUT_LENGTH) return null
-  const code = input
-    .normalize('NFKC')
-    .replace(SEPARATORS, '')
-    .toUpperCase()
-    .replaceAll('O', '0')
-    .replace(/[IL]/g, '1')
+  const code = fold(input)
   if (code.length !== CODE_SYMBOLS) return null
   if (Array.from(code).some((symbol) => !ALPHABET.includes(symbol))) return null
   return checkSymbol(code.slice(0, RANDOM_SYMBOLS)) === code.charAt(RANDOM_SYMBOLS) ? code : null
+}
+
+/**
+ * Whether somebody copied the end of a code right: its last group, or more of it up to the whole. Folded as
+ * {@link parseReceiptCode} does.
+ */
+export function matchesEnd(code: string, typed: string): boolean {
+  const end = fold(typed)
+  return end.length >= GROUP_SYMBOLS && end.length % GROUP_SYMBOLS === 0 && code.endsWith(end)
 }
 
 /** A canonical code as it is shown and printed: `NZYZ-M4XW-GJYS-Q4EJ-0119-63R3`. */
@@ -43,6 +46,17 @@ export function formatReceiptCode(code: string): string {
   return Array.from({ length: CODE_SYMBOLS / GROUP_SYMBOLS }, (_, group) =>
     code.slice(group * GROUP_SYMBOLS, (group + 1) * GROUP_SYMBOLS),
   ).join('-')
+}
+
+/** '' for more than anybody types. */
+function fold(input: string): string {
+  if (input.length > MAX_INPUT_LENGTH) return ''
+  return input
+    .normalize('NFKC')
+    .replace(SEPARATORS, '')
+    .toUpperCase()
+    .replaceAll('O', '0')
+    .replace(/[IL]/g, '1')
 }
 
 /** Luhn's algorithm in base 32: finds every single wrong symbol and all neighbour swaps but 0 with Z. */

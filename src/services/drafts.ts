@@ -8,7 +8,7 @@ import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { openPart } from '../sealing/envelope.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
-import type { TipPlain } from '../schemas/tip.ts'
+import { namedReporter, type TipPlain } from '../schemas/tip.ts'
 import type { Evidence, Gate } from './gate.ts'
 import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
@@ -39,6 +39,8 @@ export interface Sending {
   /** The solved challenge; '' when there is none. */
   readonly proof: string
   readonly client: ClientKey
+  /** Six digits that the reporter chose for collecting a reward; null when none. */
+  readonly claimPin?: string | null
 }
 
 interface DraftState {
@@ -198,6 +200,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
     { id, key, state, digest }: Loaded,
     plain: TipPlain,
     { lane, spend }: Admission,
+    claimPin: string | null,
   ): Promise<FiledTip> =>
     tips.file({
       id: state.tipId,
@@ -216,12 +219,14 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
         callback: plain.callback,
         checklist: plain.checklist,
       },
+      named: namedReporter(plain),
       photos: state.photos,
       receiptCode: state.receiptCode,
       idempotencyKey: idempotencyKey(key),
       fingerprint: 'draft',
       lane,
       spend,
+      claimPin,
       draftId: id,
       draftDigest: digest,
     })
@@ -347,7 +352,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
         }
         try {
           admission ??= await admit(found, given)
-          return await file(found, plain, admission)
+          return await file(found, plain, admission, given.claimPin ?? null)
         } catch (error) {
           if (!(error instanceof DraftChangedError)) throw error
           if (attempt === COMMIT_TRIES) throw lost()

@@ -5,6 +5,7 @@ import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
+import { createIdentity, type Identity } from './identity.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
@@ -53,6 +54,7 @@ export interface Services {
   readonly account: Account
   readonly keys: Keys
   readonly recipients: Recipients
+  readonly identity: Identity
   readonly rotations: Rotations
   readonly offline: Offline
   readonly auditTrail: AuditTrail
@@ -77,6 +79,7 @@ export function createServices(deps: Deps): Services {
   const cases = createCases(deps, keys)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
+  const identity = createIdentity(deps, sessions)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -88,7 +91,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards),
+    receipts: createReceipts(deps, cases, rewards, identity, keys),
     cases,
     rewardRules,
     rewards,
@@ -99,12 +102,13 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
+    identity,
     recipients,
     rotations: createRotations(deps, keys, sessions, recipients),
     offline: createOffline(deps, keys),
     auditTrail: createAuditTrail(deps),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts, identity),
   }
 }

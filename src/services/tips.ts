@@ -6,6 +6,7 @@ import { gateRefused, type Lane } from '../domain/gate.ts'
 import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
 import type { CaseFacts } from '../domain/privacy.ts'
 import { route, type Route } from '../domain/routing.ts'
+import type { NamedReporter } from '../domain/identity.ts'
 import type { Narrative, TipFacts } from '../domain/tip.ts'
 import { insertTip } from '../db/tips.ts'
 import { sealPart } from '../sealing/envelope.ts'
@@ -13,6 +14,8 @@ import { utf8 } from '../sealing/bytes.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
+import { hashClaimPin } from './claim-pins.ts'
+import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
 import { filingKeys } from './filing-keys.ts'
 import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
@@ -34,6 +37,8 @@ export interface TipInput {
   readonly keys: KeyPair
   readonly facts: TipFacts
   readonly narrative: Narrative
+  /** Null or left out: anonymous. */
+  readonly named?: NamedReporter | null
   readonly photos: readonly SealedPhoto[]
   /** Canonical, 24 symbols. */
   readonly receiptCode: string
@@ -44,6 +49,8 @@ export interface TipInput {
   readonly lane: Lane
   /** A proof of the bot gate, used up by this filing; none when it is left out. */
   readonly spend?: Spend | null
+  /** Six digits without which the reward is not collected at `/track/`; none when it is left out. */
+  readonly claimPin?: string | null
   /** A draft to be forgotten in the same breath. */
   readonly draftId: string | null
   /** SHA-256 of that draft as it was read: when it is another one by now, nothing is filed. */
@@ -167,6 +174,16 @@ export function createTips(deps: Deps, keys: Keys): Tips {
     )
   }
 
+  /** Who a named reporter is, sealed so that it takes custodian and approver to open. */
+  async function sealIdentity({ id, named }: TipInput): Promise<TwoLayerPart | null> {
+    if (!named) return null
+    const roles = await keys.twoRoles('tip.identity')
+    if (!roles) {
+      throw new DomainError('intake-closed', '实名举报的密钥还没有准备好，请选“匿名”，或者先拨打热线。')
+    }
+    return sealTwoLayer({ purpose: 'tip.identity', tip: id }, utf8(JSON.stringify(named)), roles)
+  }
+
   return {
     async promise(facts) {
       return (await routed(facts, dayOf(clock.now()))).promise
@@ -186,7 +203,9 @@ export function createTips(deps: Deps, keys: Keys): Tips {
         part: 0,
         bytes: utf8(JSON.stringify(input.narrative)),
       })
+      const claimPin = input.claimPin ? await hashClaimPin(deps, input.id, input.claimPin) : null
       const wrapped = await wraps(input, found.department)
+      const identity = await sealIdentity(input)
       const snapshot = await plan.current()
       const { category, group } = namesOf(snapshot, found.category)
       const ledgerFacts = (caseNo: string): CaseFacts => ({
@@ -235,6 +254,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             recipient: input.keys.recipient,
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
+            claimPin,
           },
           parts: [
             { purpose: 'tip.narrative', part: 0, sealed: Buffer.from(narrative), blobKey: null },
@@ -244,6 +264,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             ]),
           ],
           wraps: wrapped,
+          identity,
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
           spend: input.spend ?? null,

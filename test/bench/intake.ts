@@ -10,6 +10,7 @@ export interface Intake {
   /** Case numbers that were given twice. */
   readonly duplicates: number
   readonly sent: number
+  readonly receiptCodes: readonly string[]
 }
 
 const PLAIN = {
@@ -45,6 +46,7 @@ export async function submit(
 ): Promise<Intake> {
   const latencies: number[] = []
   const caseNumbers: string[] = []
+  const receiptCodes: string[] = []
   const failures: string[] = []
   const startedAt = performance.now()
   await Promise.all(
@@ -54,8 +56,11 @@ export async function submit(
         try {
           const reply = await fetch(url, { ...request(photo), signal: AbortSignal.timeout(30_000) })
           const text = await reply.text()
-          if (reply.status === 201) caseNumbers.push((JSON.parse(text) as { caseNo: string }).caseNo)
-          else failures.push(`${reply.status} ${text}`)
+          if (reply.status === 201) {
+            const filed = JSON.parse(text) as { caseNo: string; receiptCode: string }
+            caseNumbers.push(filed.caseNo)
+            receiptCodes.push(filed.receiptCode)
+          } else failures.push(`${reply.status} ${text}`)
         } catch (error) {
           failures.push(`${String(error)}; ${String((error as Error).cause)}`)
         }
@@ -71,5 +76,6 @@ export async function submit(
     failures,
     duplicates: caseNumbers.length - new Set(caseNumbers).size,
     sent: submitters * each,
+    receiptCodes,
   }
 }

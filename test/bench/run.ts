@@ -2,6 +2,7 @@
  * How fast the program is, as ratios to what bare Hono does in the same run (D§10). No figure fails anything: the
  * goals stand beside the figures, and a person reads them.
  */
+import { randomBytes } from 'node:crypto'
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -11,6 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { brotliCompressSync, constants } from 'node:zlib'
 import autocannon from 'autocannon'
+import { createReceiptCode } from '../../src/domain/receipt.ts'
 import { build, isBuilt } from '../../src/cli/build.ts'
 import { administer, databaseUrl } from '../support/database.ts'
 import { jpegWithExif } from '../support/images.ts'
@@ -20,6 +22,7 @@ import type { BareAnswer } from './bare.ts'
 import { asFigure, asPercent, median, ratio, table } from './figures.ts'
 import { submit, type Intake } from './intake.ts'
 import { cpuMs, memoryMib, otherLoad } from './machine.ts'
+import { receiptsPerSecond, receiptTiming, type Timing } from './receipts.ts'
 import { fillDatabase, WANTED } from './seed.ts'
 import { visit, type Visits } from './visitors.ts'
 
@@ -349,6 +352,66 @@ async function intake(site: Site, bare: string): Promise<void> {
   }
 }
 
+/** Receipts that there are and others that there are not: how many in a second, and whether time tells them apart. */
+async function receipts(site: Site): Promise<void> {
+  const { url } = site.server
+  const { receiptCodes: right } = await submit(`${url}/api/v1/tips`, 4, options.quick ? 5 : 25, null)
+  const wrong = right.map(() => createReceiptCode((length) => randomBytes(length)))
+  const timings: Timing[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await measured(async () => {
+      note(
+        'receipts',
+        await receiptsPerSecond(url, [...right, ...wrong], CONNECTIONS, options.quick ? 5 : 100),
+      )
+    })
+    await measured(async () => {
+      const timing = await receiptTiming(url, right, wrong, options.quick ? 100 : 2000)
+      timings.push(timing)
+      note('receipt hit', timing.hit)
+      note('receipt miss', timing.miss)
+      note('receipt t', timing.t)
+    })
+  }
+  rows.push({ what: 'receipts opened', figure: perSecond('receipts'), bare: '', ratio: '', goal: '' })
+  rows.push({
+    what: `  a right code against a wrong one, ${timings[0]?.samples ?? 0} samples a run`,
+    figure: `${asFigure(middle('receipt hit'), 'ms')} / ${asFigure(middle('receipt miss'), 'ms')}`,
+    bare: '',
+    ratio: `Welch t ${timings.map(({ t }) => t.toFixed(1)).join(', ')}`,
+    goal: '|t| < 4.5',
+  })
+}
+
+/** What the server holds while several large photos come in at once. */
+async function holding(site: Site): Promise<void> {
+  const at = 4
+  const photo = new Uint8Array(await photoOf(options.quick ? PHOTO_BYTES : 8 * PHOTO_BYTES))
+  const url = `${site.server.url}/api/v1/tips`
+  // Once before, so that what is only loaded once is not counted.
+  await submit(url, at, 1, photo)
+  for (let round = 0; round < ROUNDS; round += 1) {
+    await measured(async () => {
+      const before = memoryMib(site.server.pid)
+      if (before === null) return
+      let most = before
+      const watch = setInterval(() => {
+        most = Math.max(most, memoryMib(site.server.pid) ?? 0)
+      }, 20)
+      await submit(url, at, 2, photo)
+      clearInterval(watch)
+      note('held', ((most - before) * 1024 * 1024) / (photo.length * at))
+    })
+  }
+  rows.push({
+    what: `memory for ${at} photos of ${asFigure(photo.length / 1e6, 'MB')} at once`,
+    figure: asPercent(middle('held')),
+    bare: '',
+    ratio: '',
+    goal: '<= 150 % of what comes in',
+  })
+}
+
 /** The cursor of a list's page 1,000, of pages of fifty. */
 async function farCursor(site: Site): Promise<string | null> {
   let cursor: string | null = ''
@@ -538,6 +601,10 @@ async function bench(): Promise<string> {
   }
   say('intake')
   await intake(site, bare)
+  say('receipts')
+  await receipts(site)
+  say('large photos')
+  await holding(site)
   if (server !== null) {
     say('abuse')
     await abuse(site)

@@ -4,7 +4,7 @@ import { expect, test, type Browser, type Page } from '@playwright/test'
 import { mayVisit } from '../../src/domain/roles.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { serverUrl } from '../support/e2e.ts'
-import { jpegWithExif } from '../support/images.ts'
+import { jpegWithExif, truncatedJpeg } from '../support/images.ts'
 
 // Several people, each with a key to derive.
 test.setTimeout(120_000)
@@ -159,9 +159,31 @@ test('a statement that repeats the reporter is held back, and a slower colleague
   await page.getByLabel(/检查照片/).setInputFiles({
     name: 'photo.jpg',
     mimeType: 'image/jpeg',
+    buffer: Buffer.from(await truncatedJpeg()).subarray(0, 400),
+  })
+  await page.getByRole('button', { name: '遮挡并上传' }).press('Enter')
+  await expect(saved(page)).toContainText('已损坏')
+  await page.getByLabel(/检查照片/).setInputFiles({
+    name: 'photo.jpg',
+    mimeType: 'image/jpeg',
     buffer: Buffer.from(await jpegWithExif({ text: 'proof-exif-canary' })),
   })
-  await page.getByRole('button', { name: '上传照片' }).click()
+  await page.getByRole('button', { name: '遮挡并上传' }).press('Enter')
+  const editor = page.getByRole('dialog', { name: '公开前先遮挡' })
+  await editor.getByRole('button', { name: '加一个框' }).press('Enter')
+  const move = editor.getByRole('button', { name: '移动框 1' })
+  await expect(move).toBeFocused()
+  const left = editor.getByRole('spinbutton', { name: '左' })
+  await expect(left).toHaveValue('240')
+  await page.keyboard.press('ArrowRight')
+  await expect(left).toHaveValue('256')
+  await page.keyboard.press('Shift+ArrowDown')
+  await expect(editor.getByRole('spinbutton', { name: '高' })).toHaveValue('144')
+  await editor.getByRole('button', { name: '撤销' }).press('Enter')
+  await expect(editor.getByRole('spinbutton', { name: '高' })).toHaveValue('128')
+  await editor.getByRole('button', { name: '去掉框 1' }).press('Enter')
+  await editor.getByRole('checkbox', { name: '已检查，无需遮挡' }).press('Space')
+  await editor.getByLabel('说明').press('Enter')
   await expect(saved(page)).toContainText('照片已上传')
   const photo = page.locator('img[src^="/proof/"]').first()
   const bytes = await (await page.request.get((await photo.getAttribute('src')) ?? '')).body()

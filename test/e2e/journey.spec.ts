@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test, type Page } from '@playwright/test'
+import sharp from 'sharp'
 import {
   fact,
   fillTip,
@@ -12,7 +13,7 @@ import {
   type Journey,
   type Tip,
 } from '../support/e2e.ts'
-import { jpegWithExif } from '../support/images.ts'
+import { extrasOfJpeg } from '../support/metadata.ts'
 
 // Several people, one after another, each with a key to derive.
 test.setTimeout(240_000)
@@ -34,6 +35,39 @@ const CAPTION = '整改后的现场'
 
 function expectNone(text: string, words: readonly string[]): void {
   for (const word of words) expect(text).not.toContain(word)
+}
+
+/** Draws a box in the open editor; corners as shares of the picture's width and height. */
+async function cover(
+  page: Page,
+  from: readonly [x: number, y: number],
+  to: readonly [x: number, y: number],
+): Promise<void> {
+  const canvas = page.getByRole('img', { name: '待遮挡的照片' })
+  const seen = await canvas.boundingBox()
+  if (!seen) throw new Error('no picture to draw on')
+  const at = ([x, y]: readonly [number, number]) =>
+    [seen.x + x * seen.width, seen.y + y * seen.height] as const
+  await page.mouse.move(...at(from))
+  await page.mouse.down()
+  await page.mouse.move(...at(to), { steps: 3 })
+  await page.mouse.up()
+}
+
+/** The published picture: nothing beside its pixels, and those under the drawn box all alike. */
+async function expectCovered(picture: Uint8Array): Promise<void> {
+  expect(extrasOfJpeg(picture)).toEqual([])
+  for (const trace of ['CanaryPhone', 'Exif', 'exif-canary'])
+    expect(Buffer.from(picture).includes(trace)).toBe(false)
+  const spread = async (left: number, top: number): Promise<number> => {
+    const part = sharp(picture).extract({ left, top, width: 156, height: 116 }).raw()
+    const values = [...(await part.toBuffer())]
+    return Math.max(...values) - Math.min(...values)
+  }
+  expect((await sharp(picture).metadata()).width).toBe(640)
+  // A quarter to a half of 640 × 480. A decoder lets colour run two pixels over an edge, from outside in.
+  expect(await spread(162, 122)).toBeLessThanOrEqual(1)
+  expect(await spread(400, 300)).toBeGreaterThan(60)
 }
 
 /** Opens a case as an officer does: through the queue. */
@@ -126,7 +160,7 @@ test('a tip filed without JavaScript is opened, worked and published', async ({ 
     expectNone(await sentByServer(officer), SECRETS)
 
     const download = officer.waitForEvent('download')
-    await officer.getByRole('button', { name: '下载原片' }).first().click()
+    await officer.getByRole('button', { name: '下载证据原件' }).first().click()
     const original = await readFile(await (await download).path())
     expect(original.includes('CanaryPhone')).toBe(true)
   })
@@ -142,14 +176,14 @@ test('a tip filed without JavaScript is opened, worked and published', async ({ 
     await expect(stateOf(officer)).toHaveText('办理中')
     expectNone(await sentByServer(officer), [NOTE, ...SECRETS])
 
-    await officer.getByText('增加佐证').click()
-    await officer.locator('#photo').setInputFiles({
-      name: 'IMG_9.jpg',
-      mimeType: 'image/jpeg',
-      buffer: Buffer.from(await jpegWithExif({ make: 'OfficerPhone' })),
-    })
-    await officer.locator('#caption').fill(CAPTION)
-    await officer.getByRole('button', { name: '上传照片' }).click()
+    await officer.getByRole('button', { name: '遮挡后作为佐证' }).first().click()
+    const editor = officer.getByRole('dialog', { name: '公开前先遮挡' })
+    await editor.getByLabel('说明').fill(CAPTION)
+    await editor.getByRole('button', { name: '用这张作佐证' }).click()
+    await expect(editor.getByRole('alert')).toContainText('已检查，无需遮挡')
+    await cover(officer, [0.25, 0.25], [0.5, 0.5])
+    await expect(editor.getByRole('group', { name: '框 1' })).toBeVisible()
+    await editor.getByRole('button', { name: '用这张作佐证' }).click()
     await expect(officer.locator('img[src^="/proof/"]')).toHaveCount(1)
 
     await expect(officer.locator('[data-sealed] .card').first()).toBeVisible()
@@ -190,6 +224,8 @@ test('a tip filed without JavaScript is opened, worked and published', async ({ 
     await expect(citizen.locator('#result')).toContainText('属实')
     await expect(citizen.locator('main')).toContainText(STATEMENT)
     await expect(citizen.locator('main')).toContainText(CAPTION)
+    const picture = await citizen.locator('img[src^="/proof/"]').getAttribute('src')
+    await expectCovered(await (await citizen.request.get(picture ?? '')).body())
     await expect(citizen.getByRole('button', { name: '提出异议' })).toBeVisible()
     expectNone(await citizen.content(), [NOTE, ...SECRETS])
   })

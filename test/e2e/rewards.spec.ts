@@ -64,6 +64,10 @@ test('a tip-off earns a reward: proposed, approved, claimed, paid, and summed up
   browser,
 }) => {
   const citizen = await (await context(browser, PHONE)).newPage()
+  // Whatever goes over the wire as an address, a referrer or a place to go to.
+  const addresses: string[] = []
+  citizen.on('request', (request) => addresses.push(request.url(), request.headers()['referer'] ?? ''))
+  citizen.on('response', (response) => addresses.push(response.headers()['location'] ?? ''))
   await fillTip(citizen, {
     category: 'industrial-emission',
     area: '410102012',
@@ -177,6 +181,18 @@ test('a tip-off earns a reward: proposed, approved, claimed, paid, and summed up
   await test.step('the reporter reads that it was paid', async () => {
     await track(citizen, filed.code)
     await expect(citizen.locator('.reward-amount')).toContainText('已经领取')
+  })
+
+  await test.step('no code was ever part of an address, a referrer or a redirect', () => {
+    expect(addresses.some((address) => address.includes('/report/check/'))).toBe(true)
+    for (const secret of [filed.code, code.first, code.second]) {
+      const bare = secret.replaceAll('-', '')
+      const told = addresses.filter((address) => {
+        const upper = decodeURIComponent(address).toUpperCase()
+        return upper.includes(secret) || upper.includes(bare)
+      })
+      expect(told).toEqual([])
+    }
   })
 
   await test.step('the public sees no payment of this month, then the sum of the month', async () => {

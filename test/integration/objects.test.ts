@@ -68,6 +68,7 @@ async function walk(thing: Thing, by: TestMember, until: 'accepted' | 'concluded
     kind: 'photo',
     caption: '现场',
     blobKey: await services.photos.proof(await jpegWithExif({ text: 'x' })),
+    review: 'checked',
   })
   if (until === 'accepted') return accepted
   const working = await act({ action: 'work' }, accepted)
@@ -271,5 +272,48 @@ describe('every role, every case', () => {
       const seen = (await app.services.cases.proofPhoto(null, pictures[thing])) !== null
       expect(`${thing} ${String(seen)}`).toBe(`${thing} ${String(thing === 'published')}`)
     }
+  })
+
+  it('a photo without its officer’s decision becomes no proof, and the decision is in the audit', async () => {
+    const { caseNo } = cases.own
+    const photo = await jpegWithExif({ text: 'x' })
+    const send = (review: string | null): Promise<Response> => {
+      const body = new FormData()
+      if (review !== null) body.set('review', review)
+      body.set('photo', new Blob([Buffer.from(photo)]), 'a.jpg')
+      return fetch(`${app.url}/api/v1/staff/cases/${caseNo}/proofs`, {
+        method: 'POST',
+        headers: { cookie: who.officer.cookie, 'x-form-token': who.officer.token },
+        body,
+      })
+    }
+    const audited = async (): Promise<string[]> => {
+      const rows = await app.database.db
+        .selectFrom('staff_audit')
+        .select(['action', 'role'])
+        .where('object', '=', caseNo)
+        .where('action', 'like', 'proof.add.%')
+        .orderBy('id')
+        .execute()
+      return rows.map(({ action, role }) => `${role} ${action}`)
+    }
+    const proofs = async () => (await app.services.cases.detail(who.officer.session, caseNo)).proofs.length
+    const [before, count] = [await audited(), await proofs()]
+    for (const review of [null, '', 'redacted:0', 'yes']) expect((await send(review)).status).toBe(422)
+    const unseen = { kind: 'photo', caption: '现场', blobKey: 'a-key' } as const
+    await expect(app.services.cases.addProof(who.officer.session, caseNo, unseen)).rejects.toMatchObject({
+      code: 'invalid-input',
+      fields: [{ field: 'review' }],
+    })
+    expect(
+      (await call('officer', 'POST', `/staff/cases/${caseNo}/proofs`, { kind: 'photo', caption: '现场' }))
+        .status,
+    ).toBe(422)
+    expect(await proofs()).toBe(count)
+    expect(await audited()).toEqual(before)
+
+    expect((await send('redacted:2')).status).toBe(201)
+    expect((await send('checked')).status).toBe(201)
+    expect(await audited()).toEqual([...before, 'officer proof.add.redacted', 'officer proof.add.checked'])
   })
 })

@@ -53,6 +53,11 @@ describe('a wrong setting', () => {
       /^DEMO: demonstration data never loads/,
     ],
     [{ DEMO: 'on', HOST: '0.0.0.0', PUBLIC_URL: 'https://lantian.example' }, /^DEMO: /],
+    [
+      { NODE_OPTIONS: '--heapsnapshot-signal=SIGUSR2' },
+      /^NODE_OPTIONS: --heapsnapshot-signal writes memory into files/,
+    ],
+    [{ NODE_OPTIONS: '--report-on-fatalerror' }, /^NODE_OPTIONS: --report-on-fatalerror /],
     [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, /^DATABASE_URL: the database does not answer/],
   ])('%o stops the start with one line', async (env, line) => {
     expect(await refusal(env)).toMatch(line)

@@ -59,6 +59,7 @@ const GUARDED: Readonly<Record<string, unknown>> = {
     recipient: `age1${'q'.repeat(58)}`,
     grants: [{ memberId: randomUUID(), wrapped: WRAPPED }],
     escrow: WRAPPED,
+    voucher: { previous: '', day: '2026-11-25', verifier: '', signature: '' },
   },
   '/factors/totp-offer': {},
   '/factors/totp': { sealed: 'AAAA', code: '000000' },

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { get } from 'node:http'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,11 +38,17 @@ vi.mock('../../src/sealing/aes.ts', async (original) => {
   return { ...real, sealBytes, openBytes }
 })
 
-const DESCRIPTION = '金丝雀描述乙：凌晨两点半烧轮胎 canary-words'
+const NAME = '金丝雀·欧阳某某甲'
+const DESCRIPTION = `金丝雀描述乙：凌晨两点半烧轮胎 canary-words，是${NAME}干的`
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
+const CONTACT = 'canary-contact@example.invalid'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
+/** So many tips by each of the ways. */
+const TIPS = 20
+/** Every tip comes from an address of its own, which nothing else has. */
+const addressOf = (tip: number): string => `127.77.${String(100 + tip)}.${String(201 + tip)}`
 
 /** The position as EXIF writes it: three pairs of 32-bit numbers, degrees and minutes first. */
 function positionIn(jpeg: Uint8Array): Uint8Array {
@@ -73,6 +80,8 @@ afterAll(() => {
 
 /** What is told in confidence. */
 const told = () => ({
+  name: NAME,
+  contact: CONTACT,
   description: DESCRIPTION,
   place: PLACE,
   phone: PHONE,
@@ -122,7 +131,10 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     const temp = join(home, 'temp')
     mkdirSync(temp)
     await prepareData(dataDir)
-    const server = await startServer({ dataDir, env: { DEMO: 'off', TMPDIR: temp } })
+    const server = await startServer({
+      dataDir,
+      env: { DEMO: 'off', TMPDIR: temp, TRUSTED_PROXY: '127.0.0.1' },
+    })
     const secrets: Record<string, string | Uint8Array> = { ...told() }
     const filed: string[] = []
     const keep = (name: string, code: string): void => {
@@ -130,13 +142,22 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       secrets[`${name} code as shown`] = code
     }
     try {
-      const plain = plainTip({ description: DESCRIPTION, place: PLACE, callback: PHONE })
-      for (const body of [tipForm(plain, [photo]), JSON.stringify({ plain })]) {
+      const plain = plainTip({
+        description: DESCRIPTION,
+        place: PLACE,
+        callback: PHONE,
+        name: NAME,
+        contact: CONTACT,
+      })
+      for (let tip = 0; tip < TIPS; tip += 1) {
+        const body = tip % 4 === 0 ? tipForm(plain, [photo]) : JSON.stringify({ plain })
         const key = randomUUID()
+        secrets[`address ${tip}`] = addressOf(tip)
         const reply = await fetch(`${server.url}/api/v1/tips`, {
           method: 'POST',
           headers: {
             'idempotency-key': key,
+            'x-forwarded-for': addressOf(tip),
             ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
           },
           body,
@@ -148,8 +169,31 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
         secrets[`key ${filed.length}`] = key
       }
 
-      const walk = startWalk(server.url)
-      await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE }, [photo])
+      // Not through the proxy: the address of the connection itself.
+      secrets['address of the connection'] = '127.77.131.241'
+      await new Promise<void>((resolve, reject) => {
+        const { port } = new URL(server.url)
+        get({ host: '127.0.0.1', port, path: '/report/', localAddress: '127.77.131.241' }, (reply) => {
+          reply.resume().once('end', resolve)
+        }).once('error', reject)
+      })
+      const words = {
+        description: DESCRIPTION,
+        place: PLACE,
+        callback: PHONE,
+        named: { name: NAME, contact: CONTACT },
+      }
+      for (let tip = TIPS; tip < 2 * TIPS - 1; tip += 1) {
+        secrets[`address ${tip}`] = addressOf(tip)
+        const other = startWalk(server.url, { 'x-forwarded-for': addressOf(tip) })
+        await fillForm(other, words, tip % 4 ? [] : [photo])
+        keep(`form ${tip}`, receiptCodeOf((await other.get('/report/check/')).html))
+        expect((await other.send('/report/check/', {})).headers.get('location')).toBe('/report/sent/')
+      }
+      const own = addressOf(2 * TIPS - 1)
+      secrets['address of the form'] = own
+      const walk = startWalk(server.url, { 'x-forwarded-for': own })
+      await fillForm(walk, words, [photo])
       const check = await walk.get('/report/check/')
       expect(check.html).toContain(DESCRIPTION)
       const code = receiptCodeOf(check.html)
@@ -157,13 +201,39 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       secrets['draft cookie'] = /__Host-draft=([\w-]+)/.exec(walk.cookie)?.[1] ?? ''
       // The draft rests on disk at this moment, its photo too.
       expect(findSecrets(secrets, [...filesBelow(dataDir), ...filesBelow(temp)])).toEqual([])
-      const sent = await walk.send('/report/check/', {})
+      // Copied wrong, and a PIN that is none: told so, everything kept, nothing filed.
+      const refused = await walk.send('/report/check/', { retype: 'UUUU', pin: '123456' })
+      const again = await refused.text()
+      expect(refused.status).toBe(422)
+      for (const shown of ['id="retype-error"', 'id="pin-error"', 'value="UUUU"', DESCRIPTION]) {
+        expect(again).toContain(shown)
+      }
+      expect(receiptCodeOf(again)).toBe(code)
+      const sent = await walk.send('/report/check/', { retype: code.slice(-4), pin: '407913' })
       expect(sent.headers.get('location')).toBe('/report/sent/')
       filed.push(/ZY-\d{4}-[0-9A-Z]{5}/.exec((await walk.get('/report/sent/')).html)?.[0] ?? '')
 
       // A reporter comes back, another one mistypes, a third one is refused.
-      expect((await walk.send('/track/', { code })).status).toBe(303)
-      await walk.send('/track/', { code: `${code.slice(0, -1)}U` })
+      const answers = [
+        await walk.send('/track/', { code }),
+        await startWalk(server.url).send('/track/', { code: `${code.slice(0, -1)}U` }),
+        await startWalk(server.url).send('/track/', { code: '0'.repeat(24) }),
+      ]
+      const shapes = answers.map((reply) => {
+        const cookie = reply.headers.getSetCookie()[0] ?? ''
+        const headers = [...reply.headers].filter(([name]) => name !== 'date')
+        return JSON.stringify([reply.status, headers]).replace(/receipt=[\w-]+/, `receipt (${cookie.length})`)
+      })
+      expect(new Set(shapes).size).toBe(1)
+      const followed = await walk.get('/track/')
+      expect(followed.html).toContain(filed.at(-1))
+      // Its holder's own pages show the code where it is to be copied, and no page has it in an address.
+      for (const html of [check.html, followed.html, (await walk.get('/report/sent/')).html]) {
+        for (const [, url = ''] of html.matchAll(/(?:href|src|action|content)="([^"]*)"/g)) {
+          expect(url).not.toContain(code)
+          expect(url).not.toContain(parseReceiptCode(code))
+        }
+      }
       await startWalk(server.url).send('/report/', { category: DESCRIPTION })
       await fetch(`${server.url}/api/v1/tips?${new URLSearchParams({ q: PLACE }).toString()}`, {
         method: 'POST',
@@ -180,7 +250,7 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     } finally {
       await server.stop()
     }
-    expect(Object.values(secrets).every((secret) => secret.length >= 11)).toBe(true)
+    expect(Object.values(secrets).every((secret) => secret.length >= 9)).toBe(true)
     const everything = [
       ...filesBelow(dataDir),
       ...(await dump(dataDir)),
@@ -226,6 +296,7 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
             accused: null,
           },
           narrative: { description: DESCRIPTION, place: PLACE, callback: PHONE, checklist: [] },
+          named: { name: NAME, contact: CONTACT },
           photos: [sealed],
           receiptCode,
           idempotencyKey: randomUUID(),
@@ -246,6 +317,9 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     }
     // In the dump as well as in the files, each by itself.
     expect(found.some((line) => line.startsWith('description: ') && line.includes('table tip_part'))).toBe(
+      true,
+    )
+    expect(found.some((line) => line.startsWith('name: ') && line.includes('table two_layer_part'))).toBe(
       true,
     )
     expect(found.some((line) => line.startsWith('EXIF text: ') && line.includes('blobs'))).toBe(true)

@@ -520,19 +520,25 @@ describe('the receipt code', () => {
     await refusal(await current({ cookie: '__Host-receipt=AAAA' }), 404, 'not-found')
   })
 
-  it('answers malformed, unknown and purged codes alike', async () => {
-    const filed = (await (await post({ plain: plainTip() })).json()) as Filed
+  it('answers right, wrong, malformed and purged codes alike; only the cookie tells', async () => {
+    const purged = (await (await post({ plain: plainTip() })).json()) as Filed
     for (const table of WRITTEN.slice(0, 3))
       await sql`delete from ${sql.table(table)}`.execute(app.database.db)
-    const codes = [filed.receiptCode, '0'.repeat(24), 'not a code', '', 'A'.repeat(200), '<script>']
-    const replies = await Promise.all(codes.map((code) => open({ code })))
-    const shown = await Promise.all(
-      replies.map(async (reply) => {
-        const headers = [...reply.headers].filter(([name]) => name !== 'date')
-        return JSON.stringify([reply.status, headers, await reply.text()])
-      }),
-    )
+    const alive = (await (await post({ plain: plainTip() })).json()) as Filed
+    const codes = [purged.receiptCode, '0'.repeat(24), 'not a code', '', 'A'.repeat(200), '<script>']
+    const opened = await Promise.all([alive.receiptCode, ...codes].map((code) => open({ code })))
+    const shown: string[] = []
+    for (const [index, reply] of opened.entries()) {
+      const cookie = reply.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+      const headers = [...reply.headers].filter(([name]) => name !== 'date')
+      const told = JSON.stringify([reply.status, headers, await reply.text()])
+      // The same to the last byte but for the cookie's value, which is as long.
+      shown.push(told.replace(cookie.split('=')[1] ?? '', (value) => '.'.repeat(value.length)))
+      const current = await fetch(`${app.url}/api/v1/receipts/current`, { headers: { cookie } })
+      if (index === 0) expect(await current.json()).toMatchObject({ ownCaseNo: alive.caseNo })
+      else await refusal(current, 404, 'not-found')
+    }
     expect(new Set(shown).size).toBe(1)
-    await refusal(await open({ code: 'not a code' }), 404, 'not-found')
+    expect(shown[0]).toMatch(/__Host-receipt=\.{100,}; /)
   })
 })

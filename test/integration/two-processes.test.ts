@@ -78,7 +78,9 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('two processes on o
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ code }),
       })
-      expect(opened.status).toBe(200)
+      const cookie = opened.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+      const current = await fetch(`${url}/api/v1/receipts/current`, { headers: { cookie } })
+      expect(current.status).toBe(200)
     }
   })
 

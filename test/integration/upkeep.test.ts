@@ -75,6 +75,7 @@ describe('blobs after a week', () => {
       kind: 'photo',
       caption: '现场',
       blobKey: await app.services.photos.proof(await png(16, 16)),
+      review: 'checked',
     })
     const named = await stored()
     expect(named).toHaveLength(3)

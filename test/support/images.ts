@@ -70,6 +70,16 @@ export async function animatedWebp(): Promise<Uint8Array> {
   return new Uint8Array(await strip.webp({ loop: 0, delay: [100, 100] }).toBuffer())
 }
 
+/** A PNG that announces two frames; what it shows where motion is unknown is one good picture. */
+export function animatedPng(): Uint8Array {
+  const still = Buffer.from(blankPng(32, 32))
+  const control = pngChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]))
+  const afterHeader = 8 + 25
+  return new Uint8Array(
+    Buffer.concat([still.subarray(0, afterHeader), control, still.subarray(afterHeader)]),
+  )
+}
+
 /** The first part of a real JPEG, as a cut connection leaves it. */
 export async function truncatedJpeg(): Promise<Uint8Array> {
   const whole = await jpegWithExif()

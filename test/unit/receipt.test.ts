@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createReceiptCode, formatReceiptCode, parseReceiptCode } from '../../src/domain/receipt.ts'
+import { isEasyPin, parseClaimPin } from '../../src/domain/claim-pin.ts'
+import {
+  createReceiptCode,
+  formatReceiptCode,
+  matchesEnd,
+  parseReceiptCode,
+} from '../../src/domain/receipt.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
@@ -145,5 +151,46 @@ describe('what a person types', () => {
         expect(parsed === null || /^[0-9A-HJKMNP-TV-Z]{24}$/.test(parsed)).toBe(true)
       }),
     )
+  })
+})
+
+describe('the end of a code, typed again', () => {
+  it('is right for its last groups however they are written, and for nothing else', () => {
+    fc.assert(
+      fc.property(code, (made) => {
+        const end = made.slice(-4)
+        expect(matchesEnd(made, ` ${end.toLowerCase()} `)).toBe(true)
+        expect(matchesEnd(made, formatReceiptCode(made).slice(-9))).toBe(true)
+        expect(matchesEnd(made, made)).toBe(true)
+        for (const wrong of [
+          '',
+          ' ',
+          end.slice(1),
+          made.slice(-5),
+          `${made}${end}`,
+          made.slice(0, 4) + end,
+        ]) {
+          if (!made.endsWith(wrong) || wrong.length % 4 !== 0 || wrong.trim() === '') {
+            expect(matchesEnd(made, wrong)).toBe(false)
+          }
+        }
+        for (const symbol of ALPHABET) {
+          if (symbol !== end[2]) expect(matchesEnd(made, replaceAt(end, 2, symbol))).toBe(false)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+})
+
+describe('a claim PIN', () => {
+  it('is six digits, full width and spaces forgiven', () => {
+    expect(parseClaimPin('４０７ 913')).toBe('407913')
+    for (const none of ['', '40791', '4079133', 'abcdef', '4079 1x']) expect(parseClaimPin(none)).toBeNull()
+  })
+
+  it('is refused when somebody would try it first', () => {
+    for (const easy of ['000000', '999999', '123456', '654321', '345678']) expect(isEasyPin(easy)).toBe(true)
+    for (const fine of ['407913', '112233', '123465', '135790']) expect(isEasyPin(fine)).toBe(false)
   })
 })

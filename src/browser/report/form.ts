@@ -3,6 +3,7 @@ import { element } from './dom.ts'
 import { watchGate, type GateField } from './gate.ts'
 import { watchPhotos, type PhotoField } from './photos.ts'
 import { request, type ReportPage } from './request.ts'
+import { watchRetype } from './retype.ts'
 import { watchArea } from './routing.ts'
 import { countWords } from './words.ts'
 
@@ -39,6 +40,7 @@ function enhance(page: HTMLElement): void {
   watchCount(page)
   photos = watchPhotos(page)
   gate = watchGate(page)
+  watchRetype(page)
   const print = page.querySelector<HTMLElement>('[data-print]')
   if (print) {
     print.hidden = false

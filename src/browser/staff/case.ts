@@ -6,6 +6,8 @@ import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
 import { fetchPage } from './fetch-page.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
 import { canUsePasskeys, unlockWithPasskey } from './passkey.ts'
+import { asJpeg, redrawn } from './picture.ts'
+import { redact, type Redacted } from './redaction.ts'
 import {
   bytes,
   fetchKeys,
@@ -67,21 +69,6 @@ function element<K extends keyof HTMLElementTagNameMap>(
   return made
 }
 
-/** Decoded and drawn anew: what is shown is our own picture, whatever the file was. */
-async function redraw(picture: Uint8Array<ArrayBuffer>): Promise<Blob> {
-  const bitmap = await createImageBitmap(new Blob([picture], { type: 'image/jpeg' }))
-  const canvas = document.createElement('canvas')
-  canvas.width = bitmap.width
-  canvas.height = bitmap.height
-  canvas.getContext('2d')?.drawImage(bitmap, 0, 0)
-  return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => {
-      if (blob) resolve(blob)
-      else reject(new Error('照片无法显示。'))
-    }, 'image/jpeg')
-  })
-}
-
 async function fetchPart(
   tip: Tip,
   identity: string,
@@ -102,10 +89,29 @@ async function showPhoto(
   box: Element,
 ): Promise<void> {
   const figure = element('figure', '', box)
-  const image = element('img', '', figure)
-  image.alt = `举报照片 ${ordinal}`
-  image.src = URL.createObjectURL(await redraw(await fetchPart(tip, identity, 'tip.photo', part)))
-  const original = element('button', '下载原片（含拍摄地点，勿外传）', figure)
+  const name = `举报照片 ${ordinal}`
+  let picture: Uint8Array<ArrayBuffer> | null = null
+  try {
+    picture = await fetchPart(tip, identity, 'tip.photo', part)
+    const image = document.createElement('img')
+    image.alt = name
+    image.src = URL.createObjectURL(await asJpeg(await redrawn(picture)))
+    figure.append(image)
+  } catch (error) {
+    picture = null
+    element('p', `${name}没有显示：${messageOf(error)}`, figure).className = 'notice notice-warn'
+  }
+  // Only who may add proofs is shown the form for them.
+  const shown = picture
+  if (shown && find('[data-proof-photo]')) {
+    const prove = element('button', '遮挡后作为佐证', figure)
+    prove.type = 'button'
+    prove.className = 'button-secondary no-print'
+    prove.addEventListener('click', () => {
+      provePhotos(null, [{ bytes: shown, name }], '').catch(tell)
+    })
+  }
+  const original = element('button', '下载证据原件（含拍摄地点，勿外传）', figure)
   original.type = 'button'
   original.className = 'button-secondary no-print'
   original.addEventListener('click', () => {
@@ -302,16 +308,21 @@ const DONE: Readonly<Record<string, string>> = {
 }
 
 let running: Promise<void> = Promise.resolve()
-const waiting = new Set<HTMLFormElement | null>()
+const waiting = new Set<unknown>()
 
 /**
  * Runs one request at a time and says how it went; the page then shows what is true, with the rest of the forms kept.
  * What is pressed while another request runs waits for its turn; the same thing pressed twice counts once.
  */
-function save(form: HTMLFormElement | null, done: string, request: () => Promise<unknown>): Promise<void> {
-  if (waiting.has(form)) return running
-  waiting.add(form)
-  running = running.then(() => saveNow(form, done, request)).finally(() => waiting.delete(form))
+function save(
+  form: HTMLFormElement | null,
+  done: string,
+  request: () => Promise<unknown>,
+  pressed: unknown = form ?? request,
+): Promise<void> {
+  if (waiting.has(pressed)) return running
+  waiting.add(pressed)
+  running = running.then(() => saveNow(form, done, request)).finally(() => waiting.delete(pressed))
   return running
 }
 
@@ -340,9 +351,50 @@ async function saveNow(
   status?.focus()
 }
 
+/**
+ * Lets the officer cover each picture and decide, then sends what came of it, one request a picture. Giving up on one
+ * sends none.
+ */
+async function provePhotos(
+  form: HTMLFormElement | null,
+  photos: readonly { bytes: Uint8Array<ArrayBuffer>; name: string }[],
+  caption: string,
+): Promise<void> {
+  const decided: Redacted[] = []
+  for (const { bytes: picture, name } of photos) {
+    const redacted = await redact(picture, { caption, title: `公开前先遮挡：${name}` })
+    if (!redacted) return say('没有上传。')
+    decided.push(redacted)
+  }
+  return save(form, '照片已上传。', async () => {
+    for (const { picture, review, caption: words } of decided) {
+      const body = new FormData()
+      body.set('review', review)
+      body.set('caption', words)
+      body.set('photo', picture, 'photo.jpg')
+      await post(`${base}/proofs`, body)
+    }
+  })
+}
+
+async function proveFiles(form: HTMLFormElement): Promise<void> {
+  const files = form.querySelector<HTMLInputElement>('input[type=file]')?.files ?? []
+  const photos = await Promise.all(
+    [...files].map(async (file, index) => ({
+      bytes: new Uint8Array(await file.arrayBuffer()),
+      name: files.length > 1 ? `第 ${index + 1} 张，共 ${files.length} 张` : '检查照片',
+    })),
+  )
+  return provePhotos(form, photos, form.querySelector<HTMLInputElement>('[name=caption]')?.value ?? '')
+}
+
 const act = (form: HTMLFormElement | null, action: string, more: () => Promise<object>): Promise<void> =>
-  save(form, DONE[action] ?? '已保存。', async () =>
-    postJson(`${base}/actions`, { ...(await more()), version: Number(root()?.dataset['version']), action }),
+  save(
+    form,
+    DONE[action] ?? '已保存。',
+    async () =>
+      postJson(`${base}/actions`, { ...(await more()), version: Number(root()?.dataset['version']), action }),
+    form ?? action,
   )
 
 /** True when what would be published may go on: nothing suspicious, or the officer has looked. */
@@ -447,7 +499,7 @@ document.addEventListener('submit', (event) => {
   event.preventDefault()
   if ('unlock' in form.dataset) unlockHere(unlockByPassphrase(form)).catch(tell)
   else if ('proofPhoto' in form.dataset) {
-    void save(form, '照片已上传。', () => post(`${base}/proofs`, new FormData(form)))
+    proveFiles(form).catch(tell)
   } else if ('proofText' in form.dataset) {
     void save(form, '佐证已增加。', () => postJson(`${base}/proofs`, Object.fromEntries(new FormData(form))))
   } else submit(form).catch(tell)
@@ -460,10 +512,13 @@ document.addEventListener('click', (event) => {
   else if ('unlockPasskey' in data) unlockHere(unlockWithPasskey).catch(tell)
   else if (data['removeProof']) {
     const id = data['removeProof']
-    void save(null, '已去掉。', () => postJson(`${base}/proofs/${id}/remove`, {}))
+    void save(null, '已去掉。', () => postJson(`${base}/proofs/${id}/remove`, {}), id)
   } else if ('rewrap' in data) {
-    void save(null, '钥匙已转交。', async () =>
-      postJson(`${base}/wraps`, { wraps: await wrapsFor(root()?.dataset['holder'] ?? '') }),
+    void save(
+      null,
+      '钥匙已转交。',
+      async () => postJson(`${base}/wraps`, { wraps: await wrapsFor(root()?.dataset['holder'] ?? '') }),
+      'rewrap',
     )
   } else if ('print' in data) print()
 })
@@ -476,5 +531,9 @@ document.addEventListener('input', (event) => {
     checked.checked = false
     checked.closest<HTMLElement>('[data-leaks]')?.setAttribute('hidden', '')
   }
+})
+// Another script of this page changed something.
+document.addEventListener('case-changed', () => {
+  refresh(null).catch(tell)
 })
 open().catch(tell)

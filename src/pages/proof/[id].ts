@@ -4,5 +4,7 @@ import type { APIRoute } from 'astro'
 export const GET: APIRoute = async ({ params, locals }) => {
   const photo = await locals.services.cases.proofPhoto(locals.staff, params['id'] ?? '')
   if (!photo) return new Response(null, { status: 404 })
-  return new Response(new Uint8Array(photo), { headers: { 'content-type': 'image/jpeg' } })
+  return new Response(new Uint8Array(photo), {
+    headers: { 'content-type': 'image/jpeg', 'content-disposition': 'inline; filename="proof.jpg"' },
+  })
 }

@@ -12,9 +12,11 @@ import {
   type Answers,
   type Step,
 } from '../../components/report/steps.ts'
+import { isEasyPin, parseClaimPin } from '../../domain/claim-pin.ts'
 import { DomainError, RateLimitedError, type FieldError } from '../../domain/errors.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../../domain/photo.ts'
 import type { Plan } from '../../domain/plan.ts'
+import { matchesEnd } from '../../domain/receipt.ts'
 import { DRAFT_COOKIE } from '../../http/session-cookie.ts'
 import { tipPlain } from '../../schemas/tip.ts'
 import type { Draft } from '../../services/drafts.ts'
@@ -27,7 +29,15 @@ export const FORM_PURPOSE = 'report'
 export interface FormState {
   readonly draft: Draft | null
   readonly answers: Answers
+  /** What was typed on the check page and is kept nowhere: the retyped end of the code, and the PIN. */
+  readonly typed?: CheckFields
   readonly errors: readonly FieldError[]
+}
+
+/** Optional fields of the check page. */
+export interface CheckFields {
+  readonly retype: string
+  readonly pin: string
 }
 
 /** A page of the form that was sent. */
@@ -68,6 +78,7 @@ export async function takePost(
   const before = posting.draft?.answers ?? {}
   const typed = answersOn(step, fields, before)
   const answers = { ...before, ...typed }
+  const check: CheckFields = { retype: fields.get('retype')?.[0] ?? '', pin: fields.get('pin')?.[0] ?? '' }
   let { draft } = sent
   try {
     if (sent.refused) throw sent.refused
@@ -79,12 +90,15 @@ export async function takePost(
     // Also with a refusal below: the page's token is for this draft.
     if (setCookie) reply.headers.append('set-cookie', setCookie)
     if (step === 'check') {
+      const problems = checkProblems(check, draft?.receiptCode ?? '')
+      if (problems.length > 0) throw new DomainError('invalid-input', '还有内容要改。', problems)
       const parsed = tipPlain.safeParse(asPlain(answers))
       if (!parsed.success) return goTo(firstUnfinished(answers) ?? '')
       await services.drafts.commit(cookie, parsed.data, {
         trap: fields.get('website')?.[0] ?? '',
         proof: fields.get('gate')?.[0] ?? '',
         client,
+        claimPin: parseClaimPin(check.pin),
       })
       return goTo('sent')
     }
@@ -109,8 +123,26 @@ export async function takePost(
     if (!(error instanceof DomainError)) throw error
     markRefused(reply, error)
     const errors = error.fields.length > 0 ? error.fields : [{ field: '', message: error.message }]
-    return { draft, answers, errors }
+    return { draft, answers, errors, typed: check }
   }
+}
+
+/** Both may be left empty; what is filled in has to be right. */
+function checkProblems({ retype, pin }: CheckFields, receiptCode: string): FieldError[] {
+  const problems: FieldError[] = []
+  if (retype.trim() !== '' && !matchesEnd(receiptCode, retype)) {
+    problems.push({
+      field: 'retype',
+      message: '和上面查询码的最后一组不一样。请对照着看看是不是抄错了；不想核对可以留空。',
+    })
+  }
+  const digits = parseClaimPin(pin)
+  if (pin.trim() !== '' && digits === null) {
+    problems.push({ field: 'pin', message: '领奖密码要正好六位数字；不需要可以留空。' })
+  } else if (digits !== null && isEasyPin(digits)) {
+    problems.push({ field: 'pin', message: '这个密码太好猜。不要用六个相同或者连着的数字。' })
+  }
+  return problems
 }
 
 /** @throws {DomainError} `form-token` on every page but the first, `rate-limited` */

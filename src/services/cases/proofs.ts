@@ -3,23 +3,38 @@ import type { Tx } from '../../db/connect.ts'
 import { deleteProof, findProof, insertProof } from '../../db/proofs.ts'
 import type { ProofKind } from '../../domain/case.ts'
 import { DomainError } from '../../domain/errors.ts'
+import type { PhotoReview } from '../../domain/redaction.ts'
 import { recordAudit } from '../audit.ts'
 import { noSuchCase, rolesFor, type Reader } from '../case-access.ts'
 import type { Deps } from '../ports.ts'
 import { isUuid } from '../uuid.ts'
 
+export interface NewProof {
+  readonly kind: ProofKind
+  readonly caption: string
+  /** Where the picture is; null for a proof of words. */
+  readonly blobKey: string | null
+  /** What the officer decided about the picture; a picture without it is refused. */
+  readonly review?: PhotoReview
+}
+
 export interface CaseProofs {
-  /** @throws {DomainError} `not-found`, `case-transition` */
-  addProof(
-    reader: Reader,
-    caseNo: string,
-    proof: { kind: ProofKind; caption: string; blobKey: string | null },
-  ): Promise<string>
+  /**
+   * The decision about a picture goes into the audit with role and time; what was covered is told nowhere.
+   * @throws {DomainError} `not-found`, `case-transition`, `invalid-input` for a picture nobody decided about
+   */
+  addProof(reader: Reader, caseNo: string, proof: NewProof): Promise<string>
   /** @throws {DomainError} `not-found`, `case-transition` */
   removeProof(reader: Reader, caseNo: string, proofId: string): Promise<void>
   /** The picture of a proof: of a published case for everybody, else for those who may see the case. */
   proofPhoto(reader: Reader | null, proofId: string): Promise<Uint8Array | null>
 }
+
+/** Refuses a picture about which nobody decided whether something has to be covered. */
+export const notReviewed = (): DomainError =>
+  new DomainError('invalid-input', '照片要先检查、遮挡，才能作为佐证。', [
+    { field: 'review', message: '请遮挡不该公开的部分，或确认“已检查，无需遮挡”。' },
+  ])
 
 export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'files'>): CaseProofs {
   const { db, clock, random, files } = deps
@@ -39,6 +54,7 @@ export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'f
 
   return {
     async addProof(reader, caseNo, proof) {
+      if (proof.blobKey !== null && !proof.review) throw notReviewed()
       const id = random.uuid()
       await db.transaction().execute(async (tx) => {
         const row = await lockForProof(tx, reader, caseNo)
@@ -53,7 +69,7 @@ export function createCaseProofs(deps: Pick<Deps, 'db' | 'clock' | 'random' | 'f
         })
         // Whoever proves has investigated.
         await setWorkers(tx, row.id, [...new Set([...row.worked_by, reader.memberId])])
-        await audit(tx, reader, 'proof.add', caseNo)
+        await audit(tx, reader, proof.review ? `proof.add.${proof.review}` : 'proof.add', caseNo)
       })
       return id
     },
