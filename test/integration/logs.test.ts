@@ -98,7 +98,7 @@ describe('what the process writes', () => {
   it('while something fails in every layer', async () => {
     const open = '/api/v1/receipts/open'
     expect((await send(open, json(`{"code": "${WORDS}`))).status).toBe(422)
-    expect((await send(open, json(`{"code": "${WORDS}"}`))).status).toBeGreaterThanOrEqual(400)
+    expect((await send(open, json(`{"code": "${WORDS}"}`))).status).toBeLessThan(500)
     expect((await send(`/cases/?q=${QUERY}&cursor=${QUERY}`)).status).toBeLessThan(500)
     expect((await send(`/${WORDS}/?${QUERY}`)).status).toBe(404)
     // A page that fails for what was asked of it, with the words in the error.
