@@ -1,4 +1,5 @@
-// What a browser can be asked for and we never ask: named one by one, since there is no word for “all”.
+// What a browser can be asked for and we never ask: named one by one, since there is no word for “all”. Only such as
+// Chromium knows: it complains about others on every page.
 const FEATURES = [
   ...[
     'accelerometer',
