@@ -1,15 +1,7 @@
 // What a browser can be asked for and we never ask: named one by one, since there is no word for “all”. Only such as
 // Chromium knows: it complains about others on every page.
 const FEATURES = [
-  ...[
-    'accelerometer',
-    'autoplay',
-    'bluetooth',
-    'camera',
-    'clipboard-read',
-    'clipboard-write',
-    'display-capture',
-  ],
+  ...['accelerometer', 'autoplay', 'camera', 'clipboard-read', 'clipboard-write', 'display-capture'],
   ...[
     'encrypted-media',
     'fullscreen',
