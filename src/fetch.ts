@@ -6,6 +6,7 @@ import { DomainError, RateLimitedError } from './domain/errors.ts'
 import { DISPATCHER_DEPARTMENT } from './domain/plan.ts'
 import { clientAddress } from './http/client-address.ts'
 import { isCrossSite, isOwnHost } from './http/cross-site.ts'
+import { createRequestCounters } from './http/counters.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createPageCache, replyFrom } from './http/page-cache.ts'
 import { SESSION_COOKIE } from './http/session-cookie.ts'
@@ -22,12 +23,17 @@ export interface DoorVariables {
   staff: StaffSession | null
   /** For the rate limits; the address itself goes no further than this door. */
   client: ClientKey
+  /** Set when the reply was made with all its headers: one that is kept. */
+  finished: true
 }
 
 /** What stands beside a request: the connection, when a socket brought it. */
 interface DoorBindings {
   readonly incoming?: { readonly socket: { readonly remoteAddress?: string } }
 }
+
+/** How often it is looked whether a period of the counters is over. */
+const COUNT_MS = 60_000
 
 const runtime = await currentRuntime(process.env)
 const { services, config, clock, random } = runtime
@@ -38,6 +44,12 @@ const thirdParty = config.turnstile?.url ?? null
 const cache = createPageCache()
 const tarpit = createTarpit()
 const turns = createTurns()
+const counters = createRequestCounters((period, counts) => {
+  runtime.log.info('requests', { period, ...counts })
+})
+setInterval(() => {
+  counters.turn(clock.now())
+}, COUNT_MS).unref()
 
 // Kept for the page that is shown when the database is away.
 let hotlines: Hotlines = { district: null }
@@ -69,7 +81,7 @@ function refuse(path: string, error: DomainError): Response {
 function unavailable(path: string): Response {
   return path.startsWith('/api/')
     ? problemResponse(new DomainError('database-unavailable', '系统暂时无法读写数据，请稍后再试或拨打热线。'))
-    : unavailablePage(hotlines, securityHeaders(path, https))
+    : unavailablePage(hotlines)
 }
 
 interface DoorEnv {
@@ -85,6 +97,18 @@ function clientOf(c: Context<DoorEnv>): ClientKey {
 }
 
 export const app = new Hono<DoorEnv>()
+
+// Outermost, so that no reply leaves without them: refusals, redirects and failures of the door itself included.
+app.use(async (c, next) => {
+  const begun = performance.now()
+  await next()
+  counters.count(c.req.path, c.res.status, performance.now() - begun, clock.now())
+  if (c.get('finished')) return
+  const headers = c.res.headers
+  const own = securityHeaders(c.req.path, https, thirdParty, headers.get('content-type'))
+  for (const [name, value] of Object.entries(own)) headers.set(name, value)
+  if (!headers.has('cache-control') || headers.has('set-cookie')) headers.set('cache-control', 'no-store')
+})
 
 app.use(async (c, next) => {
   await next()
@@ -126,12 +150,7 @@ app.use(async (c, next) => {
   const path = c.req.path
   if (isAsset(path)) return next()
   if (c.req.method !== 'GET' || PRIVATE.test(path) || STREAMED.test(path)) {
-    await next()
-    for (const [name, value] of Object.entries(securityHeaders(path, https, thirdParty))) {
-      c.res.headers.set(name, value)
-    }
-    if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store')
-    return
+    return next()
   }
   const url = c.req.url
   const key = url.slice(url.indexOf('/', 8))
@@ -140,19 +159,21 @@ app.use(async (c, next) => {
     version = await services.versions.current()
   } catch {
     const stale = cache.getStale(key)
-    return stale ? replyFrom(stale, c.req.raw) : unavailable(path)
+    if (!stale) return unavailable(path)
+    c.set('finished', true)
+    return replyFrom(stale, c.req.raw)
   }
   const now = clock.now()
   const hit = cache.get(key, version, now.getTime())
-  if (hit) return replyFrom(hit, c.req.raw)
+  if (hit) {
+    c.set('finished', true)
+    return replyFrom(hit, c.req.raw)
+  }
   services.limits.take('pages', clientOf(c))
   await next()
   const res = c.res
-  const own = securityHeaders(path, https)
-  if (res.status !== 200 || res.headers.has('set-cookie')) {
-    for (const [name, value] of Object.entries(own)) res.headers.set(name, value)
-    return
-  }
+  if (res.status !== 200 || res.headers.has('set-cookie')) return
+  const own = securityHeaders(path, https, null, res.headers.get('content-type'))
   const body = new Uint8Array(await res.arrayBuffer())
   for (const name of [
     'content-type',
@@ -164,6 +185,7 @@ app.use(async (c, next) => {
     const value = res.headers.get(name)
     if (value !== null) own[name] = value
   }
+  c.set('finished', true)
   c.res = undefined
   c.res = replyFrom(cache.put(key, own, body, version, now), c.req.raw)
 })

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { createAltcha } from './adapters/altcha.ts'
+import { createAuditMarks } from './adapters/audit-marks.ts'
 import { createDiskFiles } from './adapters/disk-files.ts'
 import { createDiskShredKeys } from './adapters/disk-shred-keys.ts'
 import { lockData } from './adapters/data-lock.ts'
 import { createJobQueue } from './adapters/job-queue.ts'
-import { createLog, type Log } from './adapters/log.ts'
+import { createLog, guardStreams, type Log } from './adapters/log.ts'
 import { dumpingOption, forbidMemoryDumps } from './adapters/memory-on-disk.ts'
 import { createOutboxMailer } from './adapters/outbox-mailer.ts'
 import { createPhotoDecoder } from './adapters/photo-decoder.ts'
@@ -54,12 +55,15 @@ export interface Runtime {
    * in a process that only serves.
    */
   keepUp(): void
+  /** For a process that serves or works: keeps the words of errors and libraries off its standard streams. */
+  guardStreams(): void
   close(): Promise<void>
 }
 
 const OTHER_PROCESS_MS = 500
 /** Whoever waits for the first page after a start has the processor to themselves. */
 const JOBS_AFTER_MS = 1000
+const AUDIT_MARK_MS = 600_000
 // Run as source by the same Node: the bundle does not hold it, and `sharp` resolves from here.
 const PHOTO_WORKER = join(process.cwd(), 'src/adapters/photo-worker.ts')
 
@@ -119,8 +123,10 @@ export async function createRuntime(
   const worker = config.role !== 'web'
   const jobs = createJobQueue(() => createBoss(connection, { supervise: worker, schedule: worker }), log)
   let starting: NodeJS.Timeout | undefined
+  let marking: NodeJS.Timeout | undefined
   const close = async (): Promise<void> => {
     clearTimeout(starting)
+    clearInterval(marking)
     await jobs.close()
     await photos.close()
     await connection.close()
@@ -145,6 +151,7 @@ export async function createRuntime(
       photos,
       secrets,
       pin: createRecipientPin(join(config.dataDir, 'keys', 'recipients.json'), systemRandom),
+      auditMarks: createAuditMarks(join(config.dataDir, 'keys', 'audit-heads.jsonl')),
       gate: createAltcha({ clock: systemClock, secret: secrets.form }),
       thirdPartyGate: config.turnstile && createTurnstile(config.turnstile, { clock: systemClock }),
       plan: createPlanStore(db, versions),
@@ -155,6 +162,8 @@ export async function createRuntime(
       demo: config.demo,
     }
     const services = createServices(deps)
+    // A note that could not be made is made the next time.
+    const markAudit = (): Promise<void> => services.auditTrail.mark().catch(report)
     if (config.demo) await loadDemo(deps, config.dataDir)
     return {
       config,
@@ -168,9 +177,14 @@ export async function createRuntime(
       demoReceipt: config.demo ? await demoReceipt(config.dataDir) : null,
       demoAsked: config.demo ? await demoAsked(config.dataDir) : null,
       keepUp() {
+        marking ??= setInterval(() => void markAudit(), AUDIT_MARK_MS).unref()
         if (worker) starting ??= setTimeout(() => void jobs.work(jobHandlers(services)), JOBS_AFTER_MS)
       },
-      close,
+      guardStreams,
+      async close() {
+        await markAudit()
+        await close()
+      },
     }
   } catch (error) {
     await close()

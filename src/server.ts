@@ -1,13 +1,14 @@
 import { existsSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 import { describeFailure, StartError } from './cli/failure.ts'
 import { readConfig } from './config.ts'
 import { securityHeaders } from './http/headers.ts'
 import { createStaticFiles } from './http/static-files.ts'
-import { closingReply } from './http/unavailable.ts'
+import { brokenReply, closingReply } from './http/unavailable.ts'
 import type { Runtime } from './runtime.ts'
 
 interface App {
@@ -27,6 +28,14 @@ const DRAIN_MS = 5_000
 /** Sooner than the end, so that the refusal is read before the connection is cut. */
 const UPLOAD_MS = 4_000
 const MINUTE_MS = 60_000
+const MALFORMED: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}
+
+/** A line of ours for the operator; the console is guarded by then. */
+const complain = (text: string): void => void process.stderr.write(`${text}\n`)
 
 function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
@@ -49,6 +58,23 @@ function refuse({ req, res }: Exchange, https: boolean): void {
   res.writeHead(503, { ...headers, ...securityHeaders(req.url ?? '/', https) })
   res.end(body)
   Object.assign(res, { writeHead: () => res, write: () => true, end: () => res })
+}
+
+/** Answers what is not HTTP, or more of it than is taken; Node would do so without our headers. */
+function refuseMalformed(code: string | undefined, socket: Duplex, https: boolean): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status = MALFORMED[code ?? ''] ?? 400
+  const { headers, body } = brokenReply(status)
+  const lines = Object.entries({
+    ...headers,
+    ...securityHeaders('/', https),
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /**
@@ -86,9 +112,19 @@ export async function startServer(
   if (!existsSync(`${DIST}server/entry.mjs`)) throw new StartError('dist/ is missing; run: npm run build')
   await import(pathToFileURL(`${DIST}server/entry.mjs`).href)
   const app = (globalThis as { [key: symbol]: unknown })[Symbol.for('lantian.app')] as App
+  app.runtime.guardStreams()
   const https = config.publicUrl?.startsWith('https://') ?? false
   const serveStatic = createStaticFiles(`${DIST}client`, https)
-  const answer = getRequestListener(app.fetch)
+  const answer = getRequestListener(app.fetch, {
+    // What the app did not handle. Hono would answer with the error's message.
+    errorHandler: (error) => {
+      const isRequest = error instanceof RequestError
+      if (!isRequest) app.runtime.log.error(error)
+      const status = isRequest ? 400 : 500
+      const { headers, body } = brokenReply(status)
+      return new Response(body, { status, headers: { ...headers, ...securityHeaders('/', https) } })
+    },
+  })
   const open = new Set<Exchange>()
   let draining = false
   const server = createServer(
@@ -109,14 +145,17 @@ export async function startServer(
     },
   )
   server.maxHeadersCount = 100
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refuseMalformed(error.code, socket, https)
+  })
   try {
     const { port } = await listen(server, config.port, config.host)
     if (config.publicUrl?.startsWith('https://') && config.trustedProxy === null) {
-      console.error('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
+      complain('TRUSTED_PROXY: not set, so clients cannot be told apart and none is rate-limited')
     }
     void app.runtime.services.recipients.trouble().then(
       (trouble) => {
-        if (trouble !== null) console.error(`No tips are taken: ${trouble}`)
+        if (trouble !== null) complain(`No tips are taken: ${trouble}`)
       },
       // The database went away: whoever asks for a page is told.
       () => undefined,
@@ -159,9 +198,9 @@ if (import.meta.main) {
   try {
     const server = await startServer()
     stopOnSignal(server)
-    console.log(`Listening on ${server.url}`)
+    process.stdout.write(`Listening on ${server.url}\n`)
   } catch (error) {
-    console.error(describeFailure(error))
+    complain(describeFailure(error))
     process.exit(1)
   }
 }

@@ -11,6 +11,7 @@ import * as retention from './20261125T1310-retention.ts'
 import * as claimPin from './20261125T1320-claim-pin.ts'
 import * as identity from './20261125T1320-identity.ts'
 import * as message from './20261125T1320-message.ts'
+import * as auditChain from './20261125T1340-audit-chain.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -26,4 +27,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T1320-claim-pin': claimPin,
   '20261125T1320-identity': identity,
   '20261125T1320-message': message,
+  '20261125T1340-audit-chain': auditChain,
 }

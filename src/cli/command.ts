@@ -68,11 +68,12 @@ export async function runCommand(command: Command, args = process.argv.slice(2))
     await command.run(given)
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`${error.message}; see --help`)
+      process.stderr.write(`${error.message}; see --help\n`)
       process.exitCode = 2
       return
     }
-    console.error(describeFailure(error))
+    // Not the console: it may be guarded by now.
+    process.stderr.write(`${describeFailure(error)}\n`)
     process.exitCode = 1
   }
 }

@@ -1,11 +1,13 @@
 import { ROLES, type Role } from '../domain/case.ts'
 import { runCommand, UsageError, type Given } from './command.ts'
+import { StartError } from './failure.ts'
 import { withRuntime } from './with-runtime.ts'
 
 const HELP = `
 Usage: npm run staff -- add --username USER --name NAME --department ID --roles ROLE[,ROLE…]
        npm run staff -- remove USER
        npm run staff -- reset-factor USER
+       npm run staff -- audit
 
 add     Invites a member and prints a link that works once: the member opens it, chooses a passphrase, and the key
         made from it never leaves the browser. The first administrator of a real database is made this way.
@@ -13,6 +15,8 @@ remove  Takes away the member's access and keys; a colleague is asked in the con
 reset-factor
         Takes away a lost second factor, ends the member's sessions and prints a link for a new one. In the console any
         administrator does this for others; this is for the only one.
+audit   Tells whether the trail of staff actions is as it was written: every row follows the one before it, and all of
+        it agrees with the notes in DATA_DIR/keys/audit-heads.jsonl. Ends with an error when it is not.
 
   --username USER   name to sign in with
   --name NAME       name that colleagues see
@@ -66,10 +70,37 @@ async function resetFactor(given: Given): Promise<void> {
   })
 }
 
+const FAULTS = {
+  missing: 'is missing',
+  changed: 'was changed',
+  order: 'does not follow the one before it',
+} as const
+
+async function audit(): Promise<void> {
+  const state = await withRuntime(({ services }) => services.auditTrail.check(null))
+  const last = state.lastMark
+    ? `; the last, ${state.lastMark.at.toISOString()}, is row ${state.lastMark.count}`
+    : ''
+  console.log(
+    `${state.unbrokenTo} of ${state.count} rows are unbroken. Notes outside the database: ${state.marks}${last}.`,
+  )
+  if (state.intact) return
+  if (state.fault !== null) console.error(`Row ${state.unbrokenTo + 1} ${FAULTS[state.fault]}.`)
+  if (state.contradicted) {
+    const { at, count } = state.contradicted
+    console.error(
+      `The trail is not the one noted at ${at.toISOString()} (row ${count}): it was cut or written anew.`,
+    )
+  }
+  if (state.unreadable > 0) console.error(`${state.unreadable} line(s) of the notes cannot be read.`)
+  throw new StartError('The trail of staff actions is not as it was written.')
+}
+
 const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   add,
   remove,
   'reset-factor': resetFactor,
+  audit,
 }
 
 await runCommand({
@@ -83,7 +114,7 @@ await runCommand({
   },
   run: async (given) => {
     const verb = VERBS[given.positionals[0] ?? '']
-    if (!verb) throw new UsageError('Say what to do: add, remove or reset-factor')
+    if (!verb) throw new UsageError('Say what to do: add, remove, reset-factor or audit')
     await verb(given)
   },
 })

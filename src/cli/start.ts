@@ -27,18 +27,21 @@ The README lists all of them, those for mail too.
   --help   show this
 `
 
+/** Ours, past the guard on what libraries print. */
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
 async function start(): Promise<void> {
   const config = readConfig(process.env)
   if (config.role === 'worker') {
     stopOnSignal(await startWorker())
-    console.log(`\n  ${config.siteName}\n  working jobs\n`)
+    say(`\n  ${config.siteName}\n  working jobs\n`)
     return
   }
   if (!isBuilt()) {
     // A running server reads from dist/: do not replace it under its feet.
     const release = config.databaseUrl === null ? lockData(config.dataDir) : () => {}
     try {
-      console.log('Building…')
+      say('Building…')
       await build()
     } finally {
       release()
@@ -46,12 +49,12 @@ async function start(): Promise<void> {
   }
   const server = await startServer()
   stopOnSignal(server)
-  console.log(`\n  ${config.siteName}\n  ${config.publicUrl ?? server.url}/\n`)
+  say(`\n  ${config.siteName}\n  ${config.publicUrl ?? server.url}/\n`)
   const accounts = join(config.dataDir, 'demo-accounts.txt')
   if (config.demo && existsSync(accounts)) {
     const lines = readFileSync(accounts, 'utf8').trimEnd().split('\n')
-    console.log(lines.map((line) => `  ${line}`.trimEnd()).join('\n'))
-    console.log(`\n  (${accounts})\n`)
+    say(lines.map((line) => `  ${line}`.trimEnd()).join('\n'))
+    say(`\n  (${accounts})\n`)
   }
 }
 

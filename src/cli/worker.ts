@@ -16,6 +16,7 @@ export async function startWorker(
   // Loaded here, as the server loads it: `--help` waits for no database engine.
   const { createRuntime } = await import('../runtime.ts')
   const runtime = await createRuntime(readConfig(env))
+  runtime.guardStreams()
   runtime.keepUp()
   return { stop: () => runtime.close() }
 }

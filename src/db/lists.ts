@@ -501,21 +501,3 @@ export async function decideProposal(
     .where('id', '=', id)
     .execute()
 }
-
-/** Who did what to the lists, beside the history that everybody sees. */
-export async function auditLists(
-  tx: Tx,
-  event: { at: Date; memberId: string; role: string; action: string; object: string; list: string },
-): Promise<void> {
-  await tx
-    .insertInto('staff_audit')
-    .values({
-      at: event.at,
-      member_id: event.memberId,
-      role: event.role,
-      action: event.action,
-      object: event.object,
-      data: JSON.stringify({ list: event.list }),
-    })
-    .execute()
-}

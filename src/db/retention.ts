@@ -281,10 +281,34 @@ export async function forgetReceipt(tx: Tx, tipId: string, lookup: Buffer, day: 
     .execute()
 }
 
-/** Answers how many lines of the audit were older. */
+/**
+ * Takes the beginning of the audit's chain, as far as all of it is older; where the rest begins is kept beside its end.
+ * Answers how many lines.
+ */
 export async function deleteAuditBefore(db: Db, instant: Date): Promise<number> {
-  const { numDeletedRows } = await db.deleteFrom('staff_audit').where('at', '<', instant).executeTakeFirst()
-  return Number(numDeletedRows)
+  return db.transaction().execute(async (tx) => {
+    const head = await tx.selectFrom('audit_head').select('count').forUpdate().executeTakeFirst()
+    if (!head) return 0
+    const kept = await tx
+      .selectFrom('staff_audit')
+      .select((eb) => eb.fn.min('no').as('no'))
+      .where('at', '>=', instant)
+      .executeTakeFirst()
+    const last = await tx
+      .selectFrom('staff_audit')
+      .select(['no', 'hash'])
+      .where('no', '<', kept?.no ?? head.count + 1)
+      .orderBy('no', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    if (!last) return 0
+    const { numDeletedRows } = await tx
+      .deleteFrom('staff_audit')
+      .where('no', '<=', last.no)
+      .executeTakeFirst()
+    await tx.updateTable('audit_head').set({ gone: last.no, gone_hash: last.hash }).execute()
+    return Number(numDeletedRows)
+  })
 }
 
 export async function insertHold(

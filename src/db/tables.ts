@@ -223,12 +223,27 @@ export interface KeyGrantTable {
 
 export interface StaffAuditTable {
   id: Generated<number>
+  /** Its place in the chain, from 1, without gaps. */
+  no: number
+  /** Hash of the row before it; zeros for the first. */
+  previous: Bytes
+  hash: Bytes
   at: Date
   member_id: string | null
   role: string | null
   action: string
   object: string
   data: Json<Record<string, unknown>>
+}
+
+/** One row: where the chain of `staff_audit` ends. */
+export interface AuditHeadTable {
+  one: boolean
+  count: number
+  hash: Bytes
+  /** Number and hash of the last row that is kept no longer. */
+  gone: Generated<number>
+  gone_hash: Generated<Bytes>
 }
 
 export interface CaseFileTable {
@@ -707,6 +722,7 @@ export interface Database {
   recipient_entry: RecipientEntryTable
   key_grant: KeyGrantTable
   staff_audit: StaffAuditTable
+  audit_head: AuditHeadTable
   case_file: CaseFileTable
   tip: TipTable
   tip_part: TipPartTable

@@ -50,7 +50,7 @@ function toFile(path: string, urlPath: string, https: boolean): StaticFile {
     compressible,
     bodies: new Map([['identity', Promise.resolve(body)]]),
     headers: {
-      ...securityHeaders(urlPath, https),
+      ...securityHeaders(urlPath, https, null, type),
       'content-type': type,
       // A hashed name changes with its content; the others are asked for again after an hour.
       'cache-control': urlPath.startsWith('/assets/')

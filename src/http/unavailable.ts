@@ -18,7 +18,7 @@ function html(title: string, what: string, district: string): string {
 }
 
 /** The page for a database that does not answer. It needs nothing but this function. */
-export function unavailablePage(hotlines: Hotlines, headers: Record<string, string>): Response {
+export function unavailablePage(hotlines: Hotlines): Response {
   const body = html(
     '系统暂时不可用',
     '数据库没有回应，我们正在恢复。刚才的操作如果没有显示受理编号，就是没有提交成功，请稍后重试。',
@@ -26,8 +26,19 @@ export function unavailablePage(hotlines: Hotlines, headers: Record<string, stri
   )
   return new Response(body, {
     status: 503,
-    headers: { ...headers, ...RETRY, 'content-type': 'text/html; charset=utf-8' },
+    headers: { ...RETRY, 'content-type': 'text/html; charset=utf-8' },
   })
+}
+
+/** What is answered when the app could not: a request that is none, a failure past its own handling. Nothing of why. */
+export function brokenReply(status: number): {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+} {
+  return {
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' },
+    body: status >= 500 ? '系统出错了，请稍后再试。' : '请求有误。',
+  }
 }
 
 /** What an upload is told that does not come to its end before the program does: a 503, nothing was kept. */

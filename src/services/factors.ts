@@ -116,7 +116,7 @@ export function createFactors(
   }
 
   /** What follows from every new factor. The link is spent; other sessions of the member end. */
-  async function settle(tx: Tx, setter: Setter, owner: PasskeyOwner, action: string): Promise<void> {
+  async function settle(tx: Tx, setter: Setter): Promise<void> {
     if ('link' in setter) {
       const spent = await tx
         .deleteFrom('factor_link')
@@ -127,14 +127,16 @@ export function createFactors(
     } else {
       await sessions.endOthers(tx, setter)
     }
-    await recordAudit(tx, {
+  }
+
+  const audit = (tx: Tx, owner: PasskeyOwner, action: string): Promise<void> =>
+    recordAudit(tx, {
       at: clock.now(),
       memberId: owner.memberId,
       role: null,
       action,
       object: owner.username,
     })
-  }
 
   async function createLink(tx: Tx, memberId: string, createdBy: string | null): Promise<string> {
     const link = newToken(random)
@@ -238,6 +240,7 @@ export function createFactors(
         await tx.deleteFrom('passkey').where('member_id', '=', member.id).execute()
         await tx.deleteFrom('session').where('member_id', '=', member.id).execute()
         await tx.deleteFrom('pending_sign_in').where('member_id', '=', member.id).execute()
+        const link = await createLink(tx, member.id, by?.memberId ?? null)
         await recordAudit(tx, {
           at: clock.now(),
           memberId: by?.memberId ?? null,
@@ -245,7 +248,7 @@ export function createFactors(
           action: 'factor.reset',
           object: username,
         })
-        return createLink(tx, member.id, by?.memberId ?? null)
+        return link
       })
     },
 
@@ -284,12 +287,13 @@ export function createFactors(
         added_at: clock.now(),
       }
       await db.transaction().execute(async (tx) => {
-        await settle(tx, setter, owner, 'factor.totp')
+        await settle(tx, setter)
         await tx
           .insertInto('totp')
           .values({ member_id: owner.memberId, ...row })
           .onConflict((conflict) => conflict.column('member_id').doUpdateSet(row))
           .execute()
+        await audit(tx, owner, 'factor.totp')
       })
     },
 
@@ -304,7 +308,7 @@ export function createFactors(
         throw new DomainError('invalid-input', `最多登记 ${MAX_PASSKEYS} 个通行密钥。`)
       }
       await db.transaction().execute(async (tx) => {
-        await settle(tx, setter, owner, 'factor.passkey')
+        await settle(tx, setter)
         const stored = await tx
           .insertInto('passkey')
           .values(row)
@@ -312,6 +316,7 @@ export function createFactors(
           .returning('id')
           .executeTakeFirst()
         if (!stored) throw new DomainError('forbidden', '这个通行密钥已经登记过了。')
+        await audit(tx, owner, 'factor.passkey')
       })
     },
 
@@ -331,7 +336,8 @@ export function createFactors(
               .where('member_id', '=', session.memberId)
               .where('id', '=', factor)
               .execute())
-        await settle(tx, session, session, 'factor.remove')
+        await settle(tx, session)
+        await audit(tx, session, 'factor.remove')
       })
     },
 

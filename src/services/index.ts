@@ -1,3 +1,4 @@
+import { createAuditTrail, type AuditTrail } from './audit-trail.ts'
 import { createAccount, type Account } from './account.ts'
 import { createCases, type Cases } from './cases.ts'
 import { createDrafts, type Drafts } from './drafts.ts'
@@ -63,6 +64,7 @@ export interface Services {
   readonly identity: Identity
   readonly rotations: Rotations
   readonly offline: Offline
+  readonly auditTrail: AuditTrail
   readonly readiness: Readiness
   readonly notices: Notices
   readonly retention: Retention
@@ -119,6 +121,7 @@ export function createServices(deps: Deps): Services {
     recipients,
     rotations: createRotations(deps, keys, sessions, recipients, tipWraps),
     offline: createOffline(deps, keys, tipWraps),
+    auditTrail: createAuditTrail(deps),
     readiness,
     notices: createNotices(deps),
     retention,

@@ -58,6 +58,22 @@ export interface RecipientPin {
   write(pinned: PinnedList): Promise<void>
 }
 
+/** Where the chain of staff actions ended at some moment. */
+export interface AuditMark {
+  readonly at: Date
+  /** Rows so far. */
+  readonly count: number
+  /** Hash of the last of them, hexadecimal. */
+  readonly hash: string
+}
+
+/** Where such notes are kept: outside the database, since it is the database that is checked against them. */
+export interface AuditMarks {
+  /** All, oldest first; `unreadable` counts lines that are no notes. */
+  read(): Promise<{ readonly marks: readonly AuditMark[]; readonly unreadable: number }>
+  append(mark: AuditMark): Promise<void>
+}
+
 /** A way to show that a tip is not one of thousands. It keeps no state: that a proof is used once is for the database. */
 export interface BotGate {
   /** Never throws for what was sent, however malformed. */
@@ -104,6 +120,7 @@ export interface Deps {
   readonly photos: PhotoDecoder
   readonly secrets: ServerSecrets
   readonly pin: RecipientPin
+  readonly auditMarks: AuditMarks
   readonly gate: ProofOfWork
   /** Null unless it is configured. */
   readonly thirdPartyGate: ThirdPartyGate | null

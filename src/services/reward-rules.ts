@@ -236,8 +236,8 @@ export function createRewardRules(deps: Deps): RewardRules {
           const table = kind === 'schedule' ? 'reward_schedule' : 'reward_setting'
           await decideTwoPeople(tx, table, id, { confirmed: confirm, by: reader.memberId, at: now })
           if (confirm && schedule) await appropriate(tx, today)
-          await audit(tx, reader, DECIDERS, `reward.${kind}.${confirm ? 'confirm' : 'reject'}`, id)
           await versions.bump(tx, 'rewards')
+          await audit(tx, reader, DECIDERS, `reward.${kind}.${confirm ? 'confirm' : 'reject'}`, id)
         })
       } catch (error) {
         if (!isTaken(error)) throw error

@@ -108,6 +108,7 @@ export function createSignIn(
         .values({ member_id: owner.memberId, browser: hashOf(kept), seen_at: now })
         .onConflict((conflict) => conflict.columns(['member_id', 'browser']).doUpdateSet({ seen_at: now }))
         .execute()
+      const opened = await sessions.open(tx, owner.memberId, factorAt)
       await recordAudit(tx, {
         at: now,
         memberId: owner.memberId,
@@ -115,7 +116,7 @@ export function createSignIn(
         action: 'sign-in',
         object: owner.username,
       })
-      return sessions.open(tx, owner.memberId, factorAt)
+      return opened
     })
     return { token, browser: kept }
   }

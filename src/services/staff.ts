@@ -34,7 +34,7 @@ export interface MemberSummary {
 }
 
 export interface AuditLine {
-  readonly id: number
+  readonly no: number
   readonly at: Date
   readonly who: string | null
   readonly role: string | null
@@ -208,6 +208,7 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
           .insertInto('member_role')
           .values(found.roles.map((role) => ({ member_id: id, role })))
           .execute()
+        const link = await factors.createLink(tx, id, found.created_by)
         await recordAudit(tx, {
           at: clock.now(),
           memberId: id,
@@ -215,7 +216,7 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
           action: 'member.enrol',
           object: found.username,
         })
-        return factors.createLink(tx, id, found.created_by)
+        return link
       })
     },
 
@@ -360,13 +361,13 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
       const rows = await db
         .selectFrom('staff_audit')
         .leftJoin('member', 'member.id', 'staff_audit.member_id')
-        .select(['staff_audit.id', 'at', 'display_name', 'role', 'action', 'object'])
-        .$if(before !== null, (query) => query.where('staff_audit.id', '<', before ?? 0))
-        .orderBy('staff_audit.id', 'desc')
+        .select(['no', 'at', 'display_name', 'role', 'action', 'object'])
+        .$if(before !== null, (query) => query.where('no', '<', before ?? 0))
+        .orderBy('no', 'desc')
         .limit(AUDIT_PAGE + 1)
         .execute()
       const items = rows.slice(0, AUDIT_PAGE).map((row) => ({
-        id: row.id,
+        no: row.no,
         at: row.at,
         who: row.display_name,
         role: row.role,
@@ -374,7 +375,7 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
         object: row.object,
       }))
       const last = rows.length > AUDIT_PAGE ? items.at(-1) : undefined
-      return { items, next: last ? encodeCursor([String(last.id)]) : null }
+      return { items, next: last ? encodeCursor([String(last.no)]) : null }
     },
   }
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import type { Role } from '../../src/domain/case.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
@@ -47,6 +48,7 @@ beforeEach(async () => {
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets: { lookup: secret, form: secret, salt: secret, cookie: secret },
     pin: createMemoryPin(),
+    auditMarks: createMemoryAuditMarks(),
     gate: createAltcha({ clock, secret }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
@@ -96,6 +97,7 @@ beforeAll(async () => {
     shredKeys: createMemoryShredKeys(),
     secrets: { lookup: secret(), form: secret(), salt: secret(), cookie: secret() },
     pin: createMemoryPin(),
+    auditMarks: createMemoryAuditMarks(),
     gate: createAltcha({ clock, secret: secret() }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

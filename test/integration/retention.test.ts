@@ -4,6 +4,7 @@ import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import type { Day } from '../../src/domain/day.ts'
 import { DomainError } from '../../src/domain/errors.ts'
 import { tipPlain } from '../../src/schemas/tip.ts'
+import { recordAudit } from '../../src/services/audit.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import type { CaseRetention } from '../../src/services/retention.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -327,21 +328,34 @@ describe('the schedule', () => {
     await app.database.db.deleteFrom('retention_rule').execute()
   })
 
-  it('takes the audit’s lines after three years', async () => {
-    const { db } = app.database
-    const at = new Date('2026-11-23T04:00:00Z')
-    await db
-      .insertInto('staff_audit')
-      .values({ at, member_id: null, role: null, action: 'sign-in', object: 'an old line', data: '{}' })
-      .execute()
-    const there = async () =>
-      (await db.selectFrom('staff_audit').select('id').where('object', '=', 'an old line').execute()).length
-    now = noonAfter(FILED, 1095)
-    await night()
-    expect(await there()).toBe(1)
-    now = noonAfter(FILED, 1098)
-    await night()
-    expect(await there()).toBe(0)
+  it('takes the audit’s lines after three years, and leaves the chain of the rest whole', async () => {
+    const own = await openTestApp({ now: () => now })
+    try {
+      const { db } = own.database
+      const line = (day: number, object: string) =>
+        recordAudit(db, { at: noonAfter(FILED, day), memberId: null, role: null, action: 'sign-in', object })
+      await db.deleteFrom('staff_audit').execute()
+      await db.deleteFrom('audit_head').execute()
+      await line(0, 'first')
+      await line(1, 'second')
+      await line(40, 'third')
+      const kept = async () =>
+        (await db.selectFrom('staff_audit').select('object').orderBy('no').execute()).map(
+          ({ object }) => object,
+        )
+      now = noonAfter(FILED, 1095)
+      await night(own.services)
+      expect(await kept()).toEqual(['first', 'second', 'third'])
+      now = noonAfter(FILED, 1099)
+      await night(createServices(own.deps))
+      expect(await kept()).toEqual(['third', 'audit'])
+      await line(1100, 'fifth')
+      expect(await own.services.auditTrail.check(null)).toMatchObject({ intact: true, count: 5 })
+      await db.deleteFrom('staff_audit').where('object', '=', 'third').execute()
+      expect(await own.services.auditTrail.check(null)).toMatchObject({ intact: false, fault: 'missing' })
+    } finally {
+      await own.close()
+    }
   })
 })
 

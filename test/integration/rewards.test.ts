@@ -4,6 +4,7 @@ import { EXAMPLE_TERMS } from '../../db/seed/rewards.ts'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { connectPostgres, type Db } from '../../src/db/connect.ts'
 import type { Outcome, Role } from '../../src/domain/case.ts'
@@ -58,6 +59,7 @@ const servicesOn = (db: Db): Services => {
     photos: { decode: () => Promise.reject(new Error('no photo here')), close: () => Promise.resolve() },
     secrets,
     pin,
+    auditMarks: createMemoryAuditMarks(),
     gate: createAltcha({ clock, secret: secrets.form }),
     thirdPartyGate: null,
     plan: createPlanStore(db, versions),

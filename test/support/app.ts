@@ -8,6 +8,7 @@ import { createLog } from '../../src/adapters/log.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
 import { createMemoryShredKeys } from '../../src/adapters/memory-shred-keys.ts'
 import { createPhotoDecoder } from '../../src/adapters/photo-decoder.ts'
+import { createMemoryAuditMarks } from '../../src/adapters/audit-marks.ts'
 import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { systemRandom } from '../../src/adapters/system.ts'
 import type { ApiEnv } from '../../src/api/check.ts'
@@ -85,6 +86,7 @@ export async function openTestApp(
     photos,
     secrets,
     pin: createMemoryPin(),
+    auditMarks: createMemoryAuditMarks(),
     gate: (options.gate ?? createAltcha)({ clock, secret: secrets.form }),
     thirdPartyGate: options.thirdPartyGate ?? null,
     plan: createPlanStore(db, versions),
@@ -106,6 +108,7 @@ export async function openTestApp(
     demoReceipt: null,
     demoAsked: null,
     keepUp: () => {},
+    guardStreams: () => {},
     close: () => Promise.resolve(),
   }
   const app = new Hono<ApiEnv>()

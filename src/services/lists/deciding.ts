@@ -1,6 +1,5 @@
 import type { Tx } from '../../db/connect.ts'
 import {
-  auditLists,
   decideProposal,
   insertEntries,
   insertRevisions,
@@ -23,6 +22,7 @@ import {
   type ListKind,
 } from '../../domain/list.ts'
 import { gramsOf, searchNameOf } from '../../domain/search-text.ts'
+import { recordAudit } from '../audit.ts'
 import type { Deps } from '../ports.ts'
 import { isUuid } from '../uuid.ts'
 import { duplicateEntry, hasTwin, keyOf, listedKeys } from './duplicates.ts'
@@ -112,15 +112,15 @@ export function createListDecisions({
             ? await enter(tx, kind, payload.rows, mark, day)
             : [await amendOrRemove(tx, kind, payload, mark, day)]
         await decideProposal(tx, id, { status: 'approved', by: staff.memberId, at, reason: null })
-        await auditLists(tx, {
+        await versions.bump(tx, 'lists')
+        await recordAudit(tx, {
           at,
           memberId: staff.memberId,
           role: kind.rules.approve.role,
           action: 'list.approve',
           object: id,
-          list: kind.id,
+          data: { list: kind.id },
         })
-        await versions.bump(tx, 'lists')
         return done
       })
       versions.expire()
@@ -137,13 +137,13 @@ export function createListDecisions({
       await db.transaction().execute(async (tx) => {
         const { kind } = await openForDecision(tx, staff, id)
         await decideProposal(tx, id, { status: 'rejected', by: staff.memberId, at, reason: why })
-        await auditLists(tx, {
+        await recordAudit(tx, {
           at,
           memberId: staff.memberId,
           role: kind.rules.approve.role,
           action: 'list.reject',
           object: id,
-          list: kind.id,
+          data: { list: kind.id },
         })
       })
     },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { auditLists, findEntry, findProposal, insertProposal, type EntryRow } from '../../db/lists.ts'
+import { findEntry, findProposal, insertProposal, type EntryRow } from '../../db/lists.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { changesBetween, type EntryData, type ListKind } from '../../domain/list.ts'
@@ -11,6 +11,7 @@ import {
   type ReadRow,
   type RowProblem,
 } from '../../schemas/list.ts'
+import { recordAudit } from '../audit.ts'
 import type { Deps } from '../ports.ts'
 import { isUuid } from '../uuid.ts'
 import { duplicateEntry, duplicatesIn, hasTwin } from './duplicates.ts'
@@ -173,13 +174,13 @@ export function createListProposing({
         }
         if (!(await insertProposal(tx, proposal))) return
         const role = kind.rules.propose.role
-        await auditLists(tx, {
+        await recordAudit(tx, {
           at,
           memberId: staff.memberId,
           role,
           action: `list.propose.${action}`,
           object: id,
-          list,
+          data: { list },
         })
       })
       return id

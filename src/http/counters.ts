@@ -1,0 +1,80 @@
+import { dayOf } from '../domain/day.ts'
+
+/** What is told of requests: how many, by route, status and time taken. Nothing of any single one. */
+export interface RequestCounters {
+  /** @param ms what the answer took */
+  count(path: string, status: number, ms: number, now: Date): void
+  /** Tells of the periods that have ended by `now`. */
+  turn(now: Date): void
+}
+
+/** One line: counts by `route status bucket`. */
+export type TellCounts = (period: string, counts: Readonly<Record<string, number>>) => void
+
+// Whoever reports comes this way: counted by the day, never finer (the rows say no more either).
+const REPORTING: readonly (readonly [template: string, path: RegExp])[] = [
+  ['/report/…', /^\/report\//],
+  ['/track/', /^\/track\//],
+  ['/api/v1/tips', /^\/api\/v1\/tips(?:\/|$)/],
+  ['/api/v1/uploads', /^\/api\/v1\/uploads(?:\/|$)/],
+  ['/api/v1/receipts/…', /^\/api\/v1\/receipts(?:\/|$)/],
+  ['/api/v1/challenges', /^\/api\/v1\/challenges(?:\/|$)/],
+]
+const READING: typeof REPORTING = [
+  ['/', /^\/$/],
+  ['/assets/…', /^\/assets\//],
+  ['/api/v1/staff/…', /^\/api\/v1\/staff\//],
+  ['/staff/…', /^\/staff\//],
+  ['/proof/{id}/', /^\/proof\//],
+  ...['measures', 'departments', 'cases', 'lists', 'rewards', 'problems', 'about'].map(
+    (name) => [`/${name}/…`, new RegExp(`^/${name}/`)] as const,
+  ),
+  ['/api/v1/…', /^\/api\/v1\//],
+  ['/healthz', /^\/healthz$/],
+  ['/readyz', /^\/readyz$/],
+]
+const BUCKETS_MS = [50, 200, 1000, 5000]
+const TEN_MINUTES_MS = 600_000
+
+const templateIn = (table: typeof REPORTING, path: string): string | undefined =>
+  table.find(([, pattern]) => pattern.test(path))?.[0]
+
+function bucketOf(ms: number): string {
+  const limit = BUCKETS_MS.find((one) => ms < one)
+  return limit === undefined ? `>=${BUCKETS_MS.at(-1) ?? 0}ms` : `<${limit}ms`
+}
+
+/**
+ * Counts in memory. A period that the program does not live to the end of is told by nobody: half a day of a
+ * reporter's routes would say more than the day.
+ */
+export function createRequestCounters(tell: TellCounts): RequestCounters {
+  const tallies = {
+    day: { period: '', counts: new Map<string, number>() },
+    tenMinutes: { period: '', counts: new Map<string, number>() },
+  }
+
+  function turnTo(tally: (typeof tallies)[keyof typeof tallies], period: string): void {
+    if (tally.period === period) return
+    if (tally.counts.size > 0) tell(tally.period, Object.fromEntries([...tally.counts].sort()))
+    tally.counts.clear()
+    tally.period = period
+  }
+
+  function turn(now: Date): void {
+    turnTo(tallies.day, dayOf(now))
+    const start = Math.floor(now.getTime() / TEN_MINUTES_MS) * TEN_MINUTES_MS
+    turnTo(tallies.tenMinutes, new Date(start).toISOString().slice(0, 16))
+  }
+
+  return {
+    turn,
+    count(path, status, ms, now) {
+      turn(now)
+      const reporting = templateIn(REPORTING, path)
+      const { counts } = reporting === undefined ? tallies.tenMinutes : tallies.day
+      const key = `${reporting ?? templateIn(READING, path) ?? 'other'} ${status} ${bucketOf(ms)}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    },
+  }
+}
