@@ -75,9 +75,7 @@ export function animatedPng(): Uint8Array {
   const still = Buffer.from(blankPng(32, 32))
   const control = pngChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]))
   const afterHeader = 8 + 25
-  return new Uint8Array(
-    Buffer.concat([still.subarray(0, afterHeader), control, still.subarray(afterHeader)]),
-  )
+  return new Uint8Array(Buffer.concat([still.subarray(0, afterHeader), control, still.subarray(afterHeader)]))
 }
 
 /** The first part of a real JPEG, as a cut connection leaves it. */

@@ -50,17 +50,20 @@ export function foundByOthers(bytes: Uint8Array): {
 
 function isInstalled(program: string): boolean {
   const there = spawnSync('/bin/sh', ['-c', `command -v ${program}`]).status === 0
-  if (!there) console.warn(`SKIPPED: ${program} is not installed; only our own reading of the file was checked.`)
+  if (!there)
+    console.warn(`SKIPPED: ${program} is not installed; only our own reading of the file was checked.`)
   return there
 }
 
 /** Tags beyond the file system's and those of the picture's own frame. */
 function byExiftool(path: string): Record<string, unknown> | null {
   if (!isInstalled('exiftool')) return null
-  const [tags] = JSON.parse(execFileSync('exiftool', ['-json', '-G0', '-a', '-u', '-ee', path], { encoding: 'utf8' })) as [
-    Record<string, unknown>,
-  ]
-  const kept = Object.entries(tags).filter(([name]) => !/^(SourceFile$|ExifTool:|File:|Composite:|JFIF:)/.test(name))
+  const [tags] = JSON.parse(
+    execFileSync('exiftool', ['-json', '-G0', '-a', '-u', '-ee', path], { encoding: 'utf8' }),
+  ) as [Record<string, unknown>]
+  const kept = Object.entries(tags).filter(
+    ([name]) => !/^(SourceFile$|ExifTool:|File:|Composite:|JFIF:)/.test(name),
+  )
   const comment = Object.entries(tags).filter(([name]) => /Comment/i.test(name))
   return Object.fromEntries([...kept, ...comment])
 }
