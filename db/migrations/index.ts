@@ -7,6 +7,7 @@ import * as spentProof from './20261125T1000-spent-proof.ts'
 import * as secondFactor from './20261125T1200-second-factor.ts'
 import * as recipientEntry from './20261125T1310-recipient-entry.ts'
 import * as claimPin from './20261125T1320-claim-pin.ts'
+import * as identity from './20261125T1320-identity.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -18,4 +19,5 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T1200-second-factor': secondFactor,
   '20261125T1310-recipient-entry': recipientEntry,
   '20261125T1320-claim-pin': claimPin,
+  '20261125T1320-identity': identity,
 }

@@ -11,6 +11,8 @@ import { createRewardsApi } from './rewards.ts'
 import { createStaffIdentityApi } from './staff-identity.ts'
 import { createStaffKeysApi } from './staff-keys.ts'
 import { createStaffCasesApi } from './staff-cases.ts'
+import { createStaffPayeesApi } from './staff-payees.ts'
+import { createStaffRequestsApi } from './staff-requests.ts'
 import { createTipsApi } from './tips.ts'
 
 /** The API under `/api/v1`: every reply that is not the thing asked for is a problem document. */
@@ -23,6 +25,8 @@ export function createApi(runtime: Runtime): Hono<ApiEnv> {
   api.route('/receipts', createReceiptsApi(runtime))
   api.route('/rewards', createRewardsApi(runtime))
   api.route('/staff/cases', createStaffCasesApi(runtime))
+  api.route('/staff/identity', createStaffRequestsApi(runtime))
+  api.route('/staff/rewards', createStaffPayeesApi(runtime))
   api.route('/staff', createStaffIdentityApi(runtime))
   api.route('/staff', createStaffKeysApi(runtime))
 

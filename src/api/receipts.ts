@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { DomainError } from '../domain/errors.ts'
+import { readPayee } from '../domain/payee.ts'
 import { RECEIPT_COOKIE } from '../http/session-cookie.ts'
 import type { Runtime } from '../runtime.ts'
 import { receiptOpen } from '../schemas/api.ts'
@@ -32,9 +33,11 @@ export function createReceiptsApi({ services, random }: Runtime): Hono<ApiEnv> {
     return c.json({ disputed: true })
   })
   api.post('/current/claim', async (c) => {
-    const { again, pin } = check(claimBody, await readJson(c.req.raw))
+    const { again, pin, payee: typed } = check(claimBody, await readJson(c.req.raw))
+    const { payee, errors } = typed ? readPayee(typed) : { payee: null, errors: [] }
+    if (errors.length > 0) throw new DomainError('invalid-input', '收款信息请核对。', errors)
     const seed = Buffer.from(random.bytes(32)).toString('base64url')
-    return c.json(await services.receipts.claim(RECEIPT_COOKIE.read(c.req.raw), seed, again, pin))
+    return c.json(await services.receipts.claim(RECEIPT_COOKIE.read(c.req.raw), seed, { again, pin, payee }))
   })
   api.post('/current/sign-out', (c) =>
     c.json({ opened: false }, 200, {

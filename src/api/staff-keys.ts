@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { Runtime } from '../runtime.ts'
-import { grantBody, madeKeyBody, rewrapBody } from '../schemas/staff.ts'
+import { grantBody, madeKeyBody, ownerQuery, rewrapBody } from '../schemas/staff.ts'
 import { toBase64Url } from '../sealing/bytes.ts'
 import type { StaffSession } from '../services/staff.ts'
 import { check, type ApiEnv } from './check.ts'
@@ -37,24 +37,29 @@ export function createStaffKeysApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/grants', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const { memberId, grants } = check(grantBody, await readJson(c.req.raw))
-    await keys.addGrants(staff, memberId, grants)
+    const { memberId, grants, owner } = check(grantBody, await readJson(c.req.raw))
+    await keys.addGrants(staff, memberId, grants, owner)
     return c.json({ granted: true }, 201)
   })
 
-  api.get('/rotation', async (c) => c.json(await rotations.plan(signedIn(c.get('staff')))))
+  api.get('/rotation', async (c) => {
+    const staff = signedIn(c.get('staff'))
+    return c.json(await rotations.plan(staff, check(ownerQuery, c.req.query()).owner))
+  })
   api.post('/rotation', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
     await rotations.rotate(staff, check(madeKeyBody, await readJson(c.req.raw)))
     return c.json({ rotated: true }, 201)
   })
   api.get('/rotation/tips', async (c) => {
-    const { tips, ...target } = await rotations.batch(signedIn(c.get('staff')))
+    const staff = signedIn(c.get('staff'))
+    const { tips, ...target } = await rotations.batch(staff, check(ownerQuery, c.req.query()).owner)
     return c.json({ ...target, tips: tips.map((tip) => ({ ...tip, wrapped: toBase64Url(tip.wrapped) })) })
   })
   api.post('/rotation/tips', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    return c.json({ left: await rotations.rewrap(staff, check(rewrapBody, await readJson(c.req.raw)).wraps) })
+    const { wraps, owner } = check(rewrapBody, await readJson(c.req.raw))
+    return c.json({ left: await rotations.rewrap(staff, wraps, owner) })
   })
   return api
 }

@@ -5,7 +5,7 @@ import { gateRefused } from '../domain/gate.ts'
 import { MAX_PHOTO_BYTES, MAX_PHOTOS, MAX_PHOTOS_BYTES } from '../domain/photo.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
 import type { Runtime } from '../runtime.ts'
-import { gateProof, tipPlain } from '../schemas/tip.ts'
+import { gateProof, namedReporter, tipPlain } from '../schemas/tip.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
 import type { Spend } from '../services/gate.ts'
 import type { ClientKey } from '../services/limits.ts'
@@ -135,6 +135,7 @@ export function createTipsApi({ services, random }: Runtime): Hono<ApiEnv> {
           callback: tip.callback,
           checklist: tip.checklist,
         },
+        named: namedReporter(tip),
         photos,
         receiptCode: createReceiptCode((n) => random.bytes(n)),
         idempotencyKey,

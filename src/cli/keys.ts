@@ -8,15 +8,19 @@ import { withRuntime } from './with-runtime.ts'
 
 const HELP = `
 Usage: npm run keys -- init [--out FILE]
+       npm run keys -- roles --escrow FILE [--out FILE]
        npm run keys -- grant --escrow FILE --member USER [--department ID]
        npm run keys -- rotate --escrow FILE --department ID
        npm run keys -- check --escrow FILE
-       npm run keys -- sign --escrow FILE [--anew]
+       npm run keys -- sign --escrow FILE [--anew] [--approver-escrow FILE]
        npm run keys -- export --case NUMBER --out FOLDER
 
-init    Makes the server's own secrets, one key for every department's queue and the offline escrow key that can
-        open them all. The escrow key is shown once, or written to FILE (mode 0600, outside DATA_DIR). Print it, put it
-        into a sealed envelope, and delete the file: whoever holds it can read every tip.
+init    Makes the server's own secrets, one key for every department's queue and for the roles that keep, approve and
+        pay, and two offline escrow keys. The first opens every key but the approvers', the second opens only that one:
+        a reporter's name needs both. They are shown once, or written to FILE and FILE.approver (mode 0600, outside
+        DATA_DIR). Print them, put them into two sealed envelopes kept by two people, and delete the files: whoever
+        holds the first can read every tip.
+roles   Makes the keys of the roles and the second escrow key where init made only those of the departments.
 grant   Gives a member a department's key with the escrow key, for when no colleague can.
 rotate  Makes a department's next key and moves the open tips to it, for when somebody left and nobody who stays holds
         the present one. Otherwise a colleague does it in the console, where the server never sees the secret.
@@ -28,9 +32,11 @@ export  Writes a case's sealed files, the keys that lead to them and a script in
         on a machine without a network, "sh open.sh ESCROW-FILE" opens them with Debian's "age".
 
   --out PATH        where to write
-  --escrow FILE     file that holds the escrow key
+  --escrow FILE     file that holds the escrow key (of role-approver: the approvers' one)
+  --approver-escrow FILE   file that holds the approvers' escrow key
   --member USER     user name of the member who gets the key
-  --department ID   the department whose key it is; default for grant: the member's own
+  --department ID   the department whose key it is, or role-custodian, role-approver, role-finance; default for grant:
+                    the member's own department
   --case NUMBER     e.g. ZY-2611-7QK3F
   --help            show this
 
@@ -63,35 +69,63 @@ function openEscrowFile(out: string): { write(text: string): void; discard(): vo
   }
 }
 
-async function init(given: Given): Promise<void> {
-  const out = given.text('out')
-  // The file is opened before the keys exist: a key that cannot be written down would be lost for good.
-  const file = out === null ? null : openEscrowFile(out)
-  let made
+/** Opens files before the keys exist: a key that cannot be written down would be lost for good. */
+async function intoFiles<T>(outs: readonly string[], make: () => Promise<T>) {
+  const files: ReturnType<typeof openEscrowFile>[] = []
   try {
-    made = await withRuntime(({ services }) => services.keys.init(), { createSecrets: true })
+    for (const out of outs) files.push(openEscrowFile(out))
+    return { made: await make(), files }
   } catch (error) {
-    file?.discard()
+    for (const file of files) file.discard()
     throw error
   }
+}
+
+async function init(given: Given): Promise<void> {
+  const out = given.text('out')
+  const outs = out === null ? [] : [out, secondFile(out)]
+  const { made, files } = await intoFiles(outs, () =>
+    withRuntime(({ services }) => services.keys.init(), { createSecrets: true }),
+  )
   console.log(`Made keys for ${String(made.departments)} departments.`)
-  if (file) {
-    file.write(`${made.escrowIdentity}\n`)
-    console.log(`The escrow key is in ${String(out)}. Keep it offline: whoever holds it can read every tip.`)
+  if (out !== null) {
+    files[0]?.write(`${made.escrowIdentity}\n`)
+    files[1]?.write(`${made.approverEscrowIdentity}\n`)
+    console.log(`The escrow key is in ${out}. Keep it offline: whoever holds it can read every tip.`)
+    console.log(`The approvers' escrow key is in ${secondFile(out)}. Keep it with somebody else.`)
     return
   }
   console.log('The escrow key follows. It is not stored and not shown again; keep it offline:')
   console.log(made.escrowIdentity)
+  console.log("The approvers' escrow key follows. Give it to somebody else to keep:")
+  console.log(made.approverEscrowIdentity)
 }
 
-function readEscrow(given: Given): string {
-  const path = given.required('escrow')
+const secondFile = (out: string): string => `${out}.approver`
+
+async function initRoles(given: Given): Promise<void> {
+  const escrow = readEscrow(given)
+  const out = given.text('out')
+  const { made, files } = await intoFiles(out === null ? [] : [out], () =>
+    withRuntime(({ services }) => services.keys.initRoles(escrow)),
+  )
+  console.log('Made keys for the roles.')
+  files[0]?.write(`${made.approverEscrowIdentity}\n`)
+  if (out !== null) console.log(`The approvers' escrow key is in ${out}. Keep it with somebody else.`)
+  else
+    console.log(
+      `The approvers' escrow key follows. Give it to somebody else to keep:\n${made.approverEscrowIdentity}`,
+    )
+}
+
+function readEscrow(given: Given, option = 'escrow'): string {
+  const path = given.required(option)
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
     throw new StartError(
-      `--escrow: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'failed'})`,
+      `--${option}: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'failed'})`,
     )
   }
   const escrow = text
@@ -99,7 +133,7 @@ function readEscrow(given: Given): string {
     .map((line) => line.trim())
     .find((line) => line.startsWith('AGE-SECRET-KEY-'))
   if (!escrow)
-    throw new StartError(`--escrow: ${path} holds no escrow key (a line that begins with AGE-SECRET-KEY-)`)
+    throw new StartError(`--${option}: ${path} holds no escrow key (a line that begins with AGE-SECRET-KEY-)`)
   return escrow
 }
 
@@ -136,8 +170,10 @@ async function checkEscrow(given: Given): Promise<void> {
 
 async function sign(given: Given): Promise<void> {
   const escrow = readEscrow(given)
+  const approverEscrowIdentity =
+    given.text('approver-escrow') === null ? undefined : readEscrow(given, 'approver-escrow')
   const { root, signed, entries } = await withRuntime(({ services }) =>
-    services.keys.sign(escrow, { anew: given.flag('anew') }),
+    services.keys.sign(escrow, { anew: given.flag('anew'), approverEscrowIdentity }),
   )
   for (const { owner, epoch, recipient } of signed) {
     console.log(`${owner}, key ${epoch}: ${fingerprintOf(recipient)}`)
@@ -172,6 +208,7 @@ async function exportCase(given: Given): Promise<void> {
 
 const VERBS: Readonly<Record<string, (given: Given) => Promise<void>>> = {
   init,
+  roles: initRoles,
   grant,
   rotate,
   check: checkEscrow,
@@ -185,6 +222,7 @@ await runCommand({
   options: {
     out: { type: 'string' },
     escrow: { type: 'string' },
+    'approver-escrow': { type: 'string' },
     member: { type: 'string' },
     department: { type: 'string' },
     case: { type: 'string' },

@@ -3,6 +3,7 @@ import { departmentName } from './department-name.ts'
 
 const OTHERS: Readonly<Record<string, string>> = {
   escrow: '应急钥匙（离线保管）',
+  'escrow-approver': '审批人的应急钥匙（离线保管）',
   'role-custodian': '身份保管人',
   'role-approver': '审批人',
   'role-finance': '财务',

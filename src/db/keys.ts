@@ -1,8 +1,11 @@
 import { sql, type Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
-import type { DepartmentKeyTable } from './tables.ts'
+import { ownerOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
+import type { DepartmentKeyTable, TwoLayerPartTable } from './tables.ts'
 
-/** A department's current key, as far as the server knows it. */
+const APPROVERS = ownerOf('approver')
+
+/** A department's or role's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
   readonly epoch: number
   readonly recipient: string
@@ -94,16 +97,14 @@ export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number
     .execute()
 }
 
-/** Active members of a department in some of these roles. */
-export async function membersIn(
-  db: Db | Tx,
-  departmentId: string,
-  roles: readonly string[],
-): Promise<Holder[]> {
+/** Active members who are meant to hold a key: those who read cases in a department, or those in a role. */
+export async function membersFor(db: Db | Tx, owner: string): Promise<Holder[]> {
+  const role = roleOfOwner(owner)
+  const roles = role === null ? READING_ROLES : [role]
   return db
     .selectFrom('member')
     .select(['id as memberId', 'username', 'display_name as displayName', 'recipient'])
-    .where('department_id', '=', departmentId)
+    .$if(role === null, (query) => query.where('department_id', '=', owner))
     .where('status', '=', 'active')
     .where((eb) =>
       eb.exists(
@@ -118,8 +119,9 @@ export async function membersIn(
     .execute()
 }
 
-/** A tip's secret under an older key of a department. */
+/** A tip's secret under an older key of a department, or one in two layers under an older key of the approvers. */
 export interface OldWrap {
+  readonly purpose: 'tip.key' | TwoLayerPartTable['purpose']
   readonly tipId: string
   readonly epoch: number
   readonly wrapped: Uint8Array
@@ -136,35 +138,71 @@ const oldWraps = (db: Db | Tx, departmentId: string, epoch: number) =>
     .where('tip_wrap.epoch', '<', epoch)
     .where((eb) => eb(eb.fn.coalesce('whole.state', 'case_file.state'), '<>', 'closed'))
 
-export async function countOldWraps(db: Db | Tx, departmentId: string, epoch: number): Promise<number> {
-  const row = await oldWraps(db, departmentId, epoch)
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .executeTakeFirstOrThrow()
+/** The same of what approvers open; what they keep from opening lies inside and stays as it is. */
+const oldLayers = (db: Db | Tx, epoch: number) =>
+  db.selectFrom('two_layer_part').where('approver_epoch', '<', epoch)
+
+/** Roles other than the approvers' have nothing that could be moved without a second person. */
+const movesLayers = (owner: string): boolean => owner === APPROVERS
+const movesNothing = (owner: string): boolean => ROLE_OWNERS.includes(owner) && !movesLayers(owner)
+
+export async function countOldWraps(db: Db | Tx, owner: string, epoch: number): Promise<number> {
+  if (movesNothing(owner)) return 0
+  const row = movesLayers(owner)
+    ? await oldLayers(db, epoch)
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+    : await oldWraps(db, owner, epoch)
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
   return row.count
 }
 
 export async function someOldWraps(
   db: Db | Tx,
-  departmentId: string,
+  owner: string,
   epoch: number,
   limit: number,
 ): Promise<OldWrap[]> {
-  return oldWraps(db, departmentId, epoch)
+  if (movesNothing(owner)) return []
+  if (movesLayers(owner)) {
+    return oldLayers(db, epoch)
+      .select(['purpose', 'tip_id as tipId', 'approver_epoch as epoch', 'wrapped'])
+      .orderBy('tip_id')
+      .orderBy('purpose')
+      .limit(limit)
+      .execute()
+  }
+  const rows = await oldWraps(db, owner, epoch)
     .select(['tip_wrap.tip_id as tipId', 'tip_wrap.epoch', 'tip_wrap.wrapped'])
     .orderBy('tip_wrap.tip_id')
     .limit(limit)
     .execute()
+  return rows.map((row) => ({ ...row, purpose: 'tip.key' }))
 }
 
 /** Puts the wrap under a newer key in the place of an older one; never where there was none. */
-export async function replaceWrap(tx: Tx, departmentId: string, wrap: OldWrap): Promise<boolean> {
-  const row = await tx
-    .updateTable('tip_wrap')
-    .set({ epoch: wrap.epoch, wrapped: Buffer.from(wrap.wrapped) })
-    .where('tip_id', '=', wrap.tipId)
-    .where('department_id', '=', departmentId)
-    .where('epoch', '<', wrap.epoch)
-    .returning('tip_id')
-    .executeTakeFirst()
+export async function replaceWrap(tx: Tx, owner: string, wrap: OldWrap): Promise<boolean> {
+  const wrapped = Buffer.from(wrap.wrapped)
+  const { purpose, epoch, tipId } = wrap
+  if (movesLayers(owner) !== (purpose !== 'tip.key')) return false
+  const row =
+    purpose === 'tip.key'
+      ? await tx
+          .updateTable('tip_wrap')
+          .set({ epoch, wrapped })
+          .where('tip_id', '=', tipId)
+          .where('department_id', '=', owner)
+          .where('epoch', '<', epoch)
+          .returning('tip_id')
+          .executeTakeFirst()
+      : await tx
+          .updateTable('two_layer_part')
+          .set({ approver_epoch: epoch, wrapped })
+          .where('tip_id', '=', tipId)
+          .where('purpose', '=', purpose)
+          .where('approver_epoch', '<', epoch)
+          .returning('tip_id')
+          .executeTakeFirst()
   return row !== undefined
 }

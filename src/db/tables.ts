@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Day } from '../domain/day.ts'
+import type { RequestKind, RequestReason, RequestState } from '../domain/identity.ts'
 import type { DueStep, MailFault, NoticeItem, NoticeKind, NoticeStage } from '../domain/notice.ts'
 import type { EntryKind, RewardAccount } from '../domain/reward-ledger.ts'
 import type {
@@ -186,6 +187,7 @@ export interface SignInFailureTable {
 }
 
 export interface DepartmentKeyTable {
+  /** A department, or a role's `role-…`. */
   department_id: string
   epoch: number
   recipient: string
@@ -290,6 +292,8 @@ export interface TipTable {
   /** 16 bytes of salt and a hash (services/claim-pins.ts); null when the reporter chose none. */
   claim_pin: Bytes | null
   pin_tries: Generated<number>
+  /** The reporter gave a name: there is a part `tip.identity` in {@link TwoLayerPartTable}. */
+  named: Generated<boolean>
   /** Ordinal of the filing, given by the database. */
   arrival: Generated<number>
 }
@@ -307,6 +311,53 @@ export interface TipWrapTable {
   department_id: string
   epoch: number
   wrapped: Bytes
+}
+
+/** What two people open together; see sealing/two-layer.ts. */
+export interface TwoLayerPartTable {
+  tip_id: string
+  purpose: 'tip.identity' | 'tip.payee'
+  recipient: string
+  sealed: Bytes
+  keeper: string
+  keeper_epoch: number
+  approver_epoch: number
+  wrapped: Bytes
+}
+
+export interface IdentityRequestTable {
+  id: string
+  tip_id: string
+  case_id: string
+  kind: RequestKind
+  reason: RequestReason
+  /** Sealed to custodians and approvers. */
+  sealed_reason: Bytes
+  /** Of whoever asked. */
+  department_id: string
+  state: RequestState
+  asked_by: string
+  asked_at: Date
+  approver_id: string | null
+  approved_at: Date | null
+  /** Between the two: the outer layer is off. */
+  inner_layer: Bytes | null
+  custodian_id: string | null
+  passed_at: Date | null
+  /** The secret, wrapped to the member who asked. */
+  passed: Bytes | null
+  /** How the person was made out, for a new receipt code. */
+  sealed_note: Bytes | null
+  readable_until: Day | null
+  refused_by: string | null
+  refused_at: Date | null
+}
+
+export interface PayeeReleaseTable {
+  tip_id: string
+  inner_layer: Bytes
+  released_by: string
+  released_at: Date
 }
 
 export interface CaseNoteTable {
@@ -592,6 +643,9 @@ export interface Database {
   tip: TipTable
   tip_part: TipPartTable
   tip_wrap: TipWrapTable
+  two_layer_part: TwoLayerPartTable
+  identity_request: IdentityRequestTable
+  payee_release: PayeeReleaseTable
   case_note: CaseNoteTable
   proof: ProofTable
   case_event: CaseEventTable

@@ -43,6 +43,15 @@ export interface NewTip {
     readonly blobKey: string | null
   }[]
   readonly wraps: readonly { readonly department: string; readonly epoch: number; readonly wrapped: Buffer }[]
+  /** Who a named reporter is. */
+  readonly identity?: {
+    readonly recipient: string
+    readonly sealed: Uint8Array
+    readonly keeper: string
+    readonly keeperEpoch: number
+    readonly approverEpoch: number
+    readonly wrapped: Uint8Array
+  } | null
   /** The ledger's row, invisible until its day. */
   readonly ledger: NewPublicCase
   /** The draft it was made from, and what it must still be (SHA-256 of its sealed bytes). */
@@ -68,6 +77,8 @@ export async function insertTip(
   const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
   const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
   const draftId = tip.draft?.id ?? null
+  const identity = tip.identity ?? null
+  const bytesOf = (bytes: Uint8Array | undefined): Buffer | null => (bytes ? Buffer.from(bytes) : null)
   const draftDigest = tip.draft?.digest ?? null
   try {
     const { rows } = await sql<{ stored: number; ready: number }>`
@@ -101,10 +112,10 @@ export async function insertTip(
         from accepted
       ), new_tip as (
         insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
-          claim_pin)
+          claim_pin, named)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
           ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, 'server',
-          ${tip.tip.claimPin}::bytea
+          ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
         from accepted
       ), new_parts as (
         insert into tip_part (tip_id, purpose, part, sealed, blob_key)
@@ -113,6 +124,12 @@ export async function insertTip(
           ${columns(tip.parts, (part) => part.purpose)}::text[], ${columns(tip.parts, (part) => part.part)}::int[],
           ${columns(tip.parts, (part) => part.sealed)}::bytea[], ${columns(tip.parts, (part) => part.blobKey)}::text[]
         ) as p (purpose, part, sealed, blob_key)
+      ), new_identity as (
+        insert into two_layer_part (tip_id, purpose, recipient, sealed, keeper, keeper_epoch, approver_epoch, wrapped)
+        select ${tip.tip.id}::uuid, 'tip.identity', ${identity?.recipient ?? null}, ${bytesOf(identity?.sealed)}::bytea,
+          ${identity?.keeper ?? null}, ${identity?.keeperEpoch ?? null}::int, ${identity?.approverEpoch ?? null}::int,
+          ${bytesOf(identity?.wrapped)}::bytea
+        from accepted where ${identity !== null}::boolean
       ), new_wraps as (
         insert into tip_wrap (tip_id, department_id, epoch, wrapped)
         select ${tip.tip.id}::uuid, w.department_id, w.epoch, w.wrapped

@@ -19,6 +19,7 @@ export const DEMO_ACCOUNTS: readonly DemoAccount[] = [
   { username: 'fabu-1', displayName: '演示员辛', department: 'qu-daqiban', roles: ['publisher'] },
   { username: 'shenji-1', displayName: '演示员壬', department: 'qu-duchashi', roles: ['auditor'] },
   { username: 'shenpi-1', displayName: '演示员子', department: 'qu-daqiban', roles: ['approver'] },
+  { username: 'baoguan-1', displayName: '演示员寅', department: 'qu-duchashi', roles: ['custodian'] },
   { username: 'caiwu-1', displayName: '演示员丑', department: 'qu-caizheng', roles: ['finance'] },
   { username: 'guanli-1', displayName: '演示员癸', department: 'qu-daqiban', roles: ['admin'] },
 ]

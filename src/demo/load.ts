@@ -2,10 +2,13 @@ import { access, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import { createReceiptCode, formatReceiptCode } from '../domain/receipt.ts'
+import { ownerOf, ownersOf } from '../domain/roles.ts'
 import { createTipKeys, wrapTipKey } from '../sealing/tip-keys.ts'
 import { createMemberKeys, SALT_BYTES } from '../sealing/member-keys.ts'
 import { generatePassphrase } from '../sealing/passphrase.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
+import { utf8 } from '../sealing/bytes.ts'
+import { sealPart } from '../sealing/envelope.ts'
 import type { Reader } from '../services/case-access.ts'
 import { createServices, type Services } from '../services/index.ts'
 import type { NewWrap } from '../services/cases/request.ts'
@@ -105,6 +108,7 @@ async function fileStory(cast: Cast, story: DemoStory): Promise<FiledStory> {
       callback: story.callback,
       checklist: [],
     },
+    named: story.named ?? null,
     photos: [photo],
     receiptCode,
     idempotencyKey: deps.random.uuid(),
@@ -125,6 +129,27 @@ async function wrapsFor(
   if (!key) return []
   const address = { tip: tipId, department, epoch: key.epoch }
   return [{ tipId, epoch: key.epoch, wrapped: await wrapTipKey(address, keys.identity, key.recipient) }]
+}
+
+/** Asks who a named reporter is, as an officer's browser does it; nobody has answered yet. */
+async function askWho(
+  { services }: Cast,
+  officer: Reader,
+  { caseNo, tipId, keys }: FiledStory,
+  why: string,
+): Promise<void> {
+  const roles = await services.keys.twoRoles('tip.identity')
+  if (!roles) return
+  const sealedReason = await sealPart({
+    recipients: [roles.keeper.recipient, roles.approver.recipient, keys.recipient],
+    purpose: 'tip.request',
+    tip: tipId,
+    part: 0,
+    bytes: utf8(why),
+  })
+  const session = { ...officer, username: '', displayName: '', sessionId: '', factorAt: null }
+  const request = { tipId, kind: 'read', reason: 'clarify', sealedReason } as const
+  await services.identity.ask(session, caseNo, request)
 }
 
 /** Plays a case as far as it has come; answers its number. `before` is the case that an attached one joins. */
@@ -180,6 +205,7 @@ async function playStory(cast: Cast, story: DemoStory, today: Day, before: strin
     return caseNo
   }
   await act(officer, { action: 'accept' })
+  if (story.asks !== undefined) await askWho(cast, officer, filed, story.asks)
   if (story.until === 'accepted') return caseNo
   cast.setDay(later(4))
   await act(officer, { action: 'work' })
@@ -253,7 +279,7 @@ async function hireCast(
   deps: Deps,
   services: Services,
 ): Promise<{ readers: Map<string, Reader>; logins: DemoLogin[] }> {
-  const { escrowIdentity } = await services.keys.init()
+  const { escrowIdentity, approverEscrowIdentity } = await services.keys.init()
   const random = (n: number): Uint8Array => deps.random.bytes(n)
   const readers = new Map<string, Reader>()
   const logins: DemoLogin[] = []
@@ -275,8 +301,9 @@ async function hireCast(
       createdBy: null,
     })
     await services.staff.enrol({ token, salt, kdf: KDF, ...made })
-    if (account.roles.includes('officer') || account.roles.includes('dispatcher')) {
-      await services.keys.grantFromEscrow(escrowIdentity, account.username)
+    for (const owner of ownersOf({ departmentId: account.department, roles: account.roles })) {
+      const escrow = owner === ownerOf('approver') ? approverEscrowIdentity : escrowIdentity
+      await services.keys.grantFromEscrow(escrow, account.username, owner)
     }
     const row = await deps.db
       .selectFrom('member')

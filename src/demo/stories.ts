@@ -1,4 +1,5 @@
 import type { Outcome } from '../domain/case.ts'
+import type { NamedReporter } from '../domain/identity.ts'
 import type { Urgency, WhenBucket } from '../domain/tip.ts'
 import type { Scene } from './drawings.ts'
 
@@ -15,6 +16,10 @@ export interface DemoStory {
   readonly description: string
   readonly place: string
   readonly callback: string | null
+  /** Who reported it; anonymous unless told. */
+  readonly named?: NamedReporter
+  /** Why the officer asks who it was; the request waits. */
+  readonly asks?: string
   /** What its photo shows. */
   readonly scene: Scene
   /** `handed-over` and `arbitration` pass through `via`; `attached` joins the story before it. */
@@ -50,6 +55,7 @@ export const DEMO_STORIES: readonly DemoStory[] = [
     description: '（演示）示例家具厂后院在露天喷漆，味道很冲，傍晚开始。',
     place: '（演示）示例路 1 号后院',
     callback: '13800000000',
+    named: { name: '（演示）示例居民甲', contact: '13800000000' },
     scene: 'yard',
     until: 'routed',
   },
@@ -76,6 +82,8 @@ export const DEMO_STORIES: readonly DemoStory[] = [
     description: '（演示）夜里十一点以后烟囱冒黄烟，白天没有。',
     place: '（演示）示例工业园 3 号门',
     callback: null,
+    named: { name: '（演示）示例居民乙', contact: 'yi@example.invalid' },
+    asks: '（演示）夜里去过两次都没有看到黄烟，想当面问清是哪几天、几点。',
     scene: 'chimney',
     until: 'accepted',
   },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { REQUEST_KINDS, REQUEST_REASONS } from '../domain/identity.ts'
 import { CASE_STATES, OUTCOMES } from '../domain/case.ts'
 import { GATE_PURPOSES } from '../domain/gate.ts'
 import { DEPARTMENT_KINDS } from '../domain/plan.ts'
@@ -245,6 +246,19 @@ export const followedReply = z.object({
   claimPin: z
     .enum(['none', 'asked', 'locked'])
     .describe('领奖要不要密码：none 没有设；asked 要；locked 错了五次，只能到窗口办'),
+  named: z.boolean().describe('是不是实名举报'),
+  requests: z
+    .array(
+      z.object({
+        day,
+        department: z.string(),
+        kind: z.enum(REQUEST_KINDS),
+        reason: z.enum(REQUEST_REASONS),
+        agreed: z.boolean().nullable(),
+        decidedDay: day.nullable(),
+      }),
+    )
+    .describe('有人申请查看身份或补办查询码：哪一天、哪个单位、什么理由、两人是否同意（还在等是 null）'),
 })
 
 export const disputedReply = z.object({ disputed: z.literal(true) })

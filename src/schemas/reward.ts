@@ -115,6 +115,10 @@ export const reporterRewardReply = z.object({
 export const claimBody = z.object({
   again: z.boolean().default(false).describe('换一个新的领取码，旧的作废'),
   pin: z.string().max(40).default('').describe('提交举报时自己定的六位领奖密码；没有设的不用给'),
+  payee: z
+    .object({ name: z.string().max(200), bank: z.string().max(200), account: z.string().max(200) })
+    .optional()
+    .describe('要转账的，填户名、开户银行和账号；收到即密封，由审批人和财务两人打开。不填就到财务窗口领'),
 })
 
 export const claimedReply = z.object({

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { fromBase64Url } from '../sealing/bytes.ts'
+import { TWO_LAYER_PURPOSES } from '../sealing/two-layer.ts'
 
 /** Bytes as base64url in JSON. */
 export const bytes = (max: number) =>
@@ -37,11 +38,16 @@ export const passphraseBody = z.object({ oldAuth: z.string().max(100), ...passph
 
 const wrapped = bytes(4096)
 const epoch = z.number().int().min(1)
+/** Whose key: a department's or a role's. */
+const owner = z.string().max(40).optional()
+export const ownerQuery = z.object({ owner })
 export const grantBody = z.object({
+  owner,
   memberId: z.uuid(),
   grants: z.array(z.object({ epoch, wrapped })).min(1).max(100),
 })
 export const madeKeyBody = z.object({
+  owner,
   epoch,
   recipient: z.string().max(120),
   grants: z
@@ -57,8 +63,16 @@ export const madeKeyBody = z.object({
   }),
 })
 export const rewrapBody = z.object({
+  owner,
   wraps: z
-    .array(z.object({ tipId: z.uuid(), epoch, wrapped }))
+    .array(
+      z.object({
+        purpose: z.enum(['tip.key', ...TWO_LAYER_PURPOSES]).default('tip.key'),
+        tipId: z.uuid(),
+        epoch,
+        wrapped,
+      }),
+    )
     .min(1)
     .max(200),
 })

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { DomainError, type FieldError } from '../domain/errors.ts'
+import { MAX_CONTACT, MAX_NAME, type NamedReporter } from '../domain/identity.ts'
 import { cleanText, MAX_DESCRIPTION, MAX_PLACE, URGENCIES, WHEN_BUCKETS } from '../domain/tip.ts'
 
 const id = z.string().regex(/^[a-z0-9-]{1,40}$/, '请从列表里选择。')
@@ -35,6 +37,10 @@ export const tipPlain = z.object({
       .transform((value) => value.normalize('NFKC').replace(/[\s()（）-]/g, ''))
       .refine((value) => PHONE.test(value), '电话号码不完整，请检查；不想接电话可以留空。'),
   ).describe('愿意接听回访的电话；收到即密封'),
+  name: optional(text(MAX_NAME))
+    .optional()
+    .describe('实名举报的姓名；和 contact 一起填，或都不填（匿名）。另行密封，两人同时同意才能打开'),
+  contact: optional(text(MAX_CONTACT)).optional().describe('实名举报人的联系方式：电话、邮箱或地址'),
   checklist: z
     .preprocess(
       (value) =>
@@ -55,3 +61,21 @@ export const gateProof = z
   )
 
 export type TipPlain = z.infer<typeof tipPlain>
+
+/** What is wrong with a name without a contact, or a contact without a name. */
+export function nameProblems(given: Partial<Pick<TipPlain, 'name' | 'contact'>>): FieldError[] {
+  if (!given.name === !given.contact) return []
+  return given.name
+    ? [{ field: 'contact', message: '请写下联系方式；不想留就选“匿名”。' }]
+    : [{ field: 'name', message: '请写下姓名；不想写就选“匿名”。' }]
+}
+
+/**
+ * Who the reporter is, or null for an anonymous one.
+ * @throws {DomainError} `invalid-input` for half of it
+ */
+export function namedReporter({ name, contact }: Pick<TipPlain, 'name' | 'contact'>): NamedReporter | null {
+  const problems = nameProblems({ name, contact })
+  if (problems[0]) throw new DomainError('invalid-input', problems[0].message, problems)
+  return name && contact ? { name, contact } : null
+}

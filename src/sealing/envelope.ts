@@ -1,8 +1,20 @@
 import type { Bound } from './bound.ts'
 import { openBound, sealBound } from './bound.ts'
 
-/** What a sealed part of a tip holds: JSON for narrative, note and reason; an image for photo and original. */
-export const PART_PURPOSES = ['tip.narrative', 'tip.photo', 'tip.original', 'tip.note', 'tip.reason'] as const
+/**
+ * What a sealed part of a tip holds: JSON for narrative, identity and payee; text for note, reason and request; an
+ * image for photo and original.
+ */
+export const PART_PURPOSES = [
+  'tip.narrative',
+  'tip.photo',
+  'tip.original',
+  'tip.note',
+  'tip.reason',
+  'tip.identity',
+  'tip.payee',
+  'tip.request',
+] as const
 export type PartPurpose = (typeof PART_PURPOSES)[number]
 
 /** Which part of which tip an envelope is; written into it and checked on opening. */

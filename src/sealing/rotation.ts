@@ -2,6 +2,7 @@ import { createKeyPair } from './age-identity.ts'
 import { grantDepartmentKey, type DepartmentKeyAddress } from './department-keys.ts'
 import { signEntry, verifierOf } from './recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from './tip-keys.ts'
+import { rewrapOuter, type TwoLayerPurpose } from './two-layer.ts'
 
 /** The next generation of a department's key, wrapped for everybody who shall hold it. */
 export interface NewEpoch {
@@ -75,4 +76,23 @@ export async function rewrapTipKey(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const secret = await unwrapTipKey({ tip, department, epoch: from.epoch }, wrapped, from.identity)
   return wrapTipKey({ tip, department, epoch: to.epoch }, secret, to.recipient)
+}
+
+/**
+ * What lies under an older key of an owner, under a newer one: a tip's secret, or the outer of two layers.
+ * @throws {EnvelopeError} as {@link rewrapTipKey} and {@link rewrapOuter}.
+ */
+export function rewrap(
+  {
+    purpose,
+    tip,
+    owner,
+  }: { readonly purpose: 'tip.key' | TwoLayerPurpose; readonly tip: string; readonly owner: string },
+  from: { readonly epoch: number; readonly identity: string },
+  to: { readonly epoch: number; readonly recipient: string },
+  wrapped: Uint8Array,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return purpose === 'tip.key'
+    ? rewrapTipKey(tip, owner, from, to, wrapped)
+    : rewrapOuter({ purpose, tip }, { ...from, owner }, { ...to, owner }, wrapped)
 }

@@ -8,7 +8,7 @@ import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { openPart } from '../sealing/envelope.ts'
 import { createTipKeys } from '../sealing/tip-keys.ts'
-import type { TipPlain } from '../schemas/tip.ts'
+import { namedReporter, type TipPlain } from '../schemas/tip.ts'
 import type { Evidence, Gate } from './gate.ts'
 import type { ClientKey, RateLimits } from './limits.ts'
 import type { Photos } from './photos.ts'
@@ -219,6 +219,7 @@ export function createDrafts(deps: Deps, tips: Tips, photos: Photos, gate: Gate,
         callback: plain.callback,
         checklist: plain.checklist,
       },
+      named: namedReporter(plain),
       photos: state.photos,
       receiptCode: state.receiptCode,
       idempotencyKey: idempotencyKey(key),

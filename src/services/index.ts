@@ -4,6 +4,7 @@ import { createDrafts, type Drafts } from './drafts.ts'
 import { createFactors, type Factors } from './factors.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createFormTokens, type FormTokens } from './form-tokens.ts'
+import { createIdentity, type Identity } from './identity.ts'
 import { createKeys, type Keys } from './keys.ts'
 import { createRateLimits, type RateLimits } from './limits.ts'
 import { createLists, type Lists } from './lists.ts'
@@ -52,6 +53,7 @@ export interface Services {
   readonly account: Account
   readonly keys: Keys
   readonly recipients: Recipients
+  readonly identity: Identity
   readonly rotations: Rotations
   readonly offline: Offline
   readonly readiness: Readiness
@@ -75,6 +77,7 @@ export function createServices(deps: Deps): Services {
   const cases = createCases(deps, keys)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules)
+  const identity = createIdentity(deps, sessions)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -86,7 +89,7 @@ export function createServices(deps: Deps): Services {
     tips,
     photos,
     drafts,
-    receipts: createReceipts(deps, cases, rewards),
+    receipts: createReceipts(deps, cases, rewards, identity, keys),
     cases,
     rewardRules,
     rewards,
@@ -97,11 +100,12 @@ export function createServices(deps: Deps): Services {
     passkeys,
     account: createAccount(deps, sessions, slowDowns),
     keys,
+    identity,
     recipients,
     rotations: createRotations(deps, keys, sessions, recipients),
     offline: createOffline(deps, keys),
     readiness,
     notices: createNotices(deps),
-    upkeep: createUpkeep(deps, cases, rewards, drafts),
+    upkeep: createUpkeep(deps, cases, rewards, drafts, identity),
   }
 }

@@ -1,15 +1,24 @@
+import type { Role } from '../domain/case.ts'
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
-import { currentKey, holdersOf, membersIn, type DepartmentRecipient } from '../db/keys.ts'
+import { currentKey, holdersOf, membersFor, type DepartmentRecipient } from '../db/keys.ts'
+import { ownerOf, ownersOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
 import type { Tx } from '../db/connect.ts'
 import { createKeyPair, pairOf, type KeyPair } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
 import { verifierOf } from '../sealing/recipient-list.ts'
+import type { TwoLayerPurpose, TwoRoles } from '../sealing/two-layer.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
 import type { Deps } from './ports.ts'
-import { ESCROW_OWNER, RecipientsRefusedError, type NewRecipient, type Recipients } from './recipients.ts'
+import {
+  APPROVER_ESCROW_OWNER,
+  ESCROW_OWNER,
+  RecipientsRefusedError,
+  type NewRecipient,
+  type Recipients,
+} from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
 
@@ -49,12 +58,32 @@ export interface WaitingMember {
   readonly recipient: string
 }
 
+/** The two secrets that lie offline, in two envelopes. */
+export interface EscrowIdentities {
+  /** Opens every key but the approvers'. */
+  readonly escrowIdentity: string
+  /** Opens the approvers' key. */
+  readonly approverEscrowIdentity: string
+}
+
+interface MadeOwnerKey {
+  readonly owner: string
+  readonly recipient: string
+  readonly identity: string
+  readonly wrapped: Buffer
+}
+
 export interface Keys {
   /**
-   * Makes one key for each department and the offline escrow, whose secret is answered once and kept nowhere.
-   * @throws {DomainError} `case-transition` when there are keys already
+   * Makes one key for each department and role, and the two offline escrows, whose secrets are answered once and kept
+   * nowhere. @throws {DomainError} `case-transition` when there are keys already
    */
-  init(): Promise<{ readonly escrowIdentity: string; readonly departments: number }>
+  init(): Promise<EscrowIdentities & { readonly departments: number }>
+  /**
+   * Makes the keys of the roles where there are only those of the departments, from before roles had any. Answers the
+   * second escrow's secret. @throws {DomainError} `not-found` before {@link init}, `case-transition` when they exist
+   */
+  initRoles(escrowIdentity: string): Promise<Pick<EscrowIdentities, 'approverEscrowIdentity'>>
   /**
    * Recovers with the escrow secret: grants a member the key of the own department, or of another one.
    * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's
@@ -65,8 +94,10 @@ export interface Keys {
    * @throws {DomainError} `recipients-refused`
    */
   recipients(tx?: Tx): Promise<ReadonlyMap<string, DepartmentRecipient>>
+  /** The two roles that keep an identity or a payee; null until they have keys. */
+  twoRoles(purpose: TwoLayerPurpose): Promise<TwoRoles | null>
   grantsFor(memberId: string): Promise<Grant[]>
-  /** Officers and dispatchers of the reader's department without the current key. */
+  /** Colleagues without the current key of what the reader holds: of the department, or of a role. */
   waiting(reader: Reader): Promise<WaitingMember[]>
   /**
    * A colleague's browser wrapped the present key, and those before it that the colleague holds, so that older cases
@@ -76,40 +107,53 @@ export interface Keys {
     session: StaffSession,
     memberId: string,
     grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
+    owner?: string,
   ): Promise<void>
   /**
    * Signs the keys that there are with the escrow's secret and lets this machine believe them: for a database from
    * before there was a list, and for a machine that does not know the root. Of every key the escrow's copy is opened
    * and compared.
+   * The approvers' keys open with their own escrow alone: it is needed besides when a list is begun.
    * @param anew also when the database holds less than this machine has seen (a restored backup), or something else:
    *   then a new list takes the place of what is there
    * @throws {DomainError} `invalid-input` for a secret that is not the escrow's, or a key that is not what the escrow
    *   holds; `recipients-refused` for a list that needs `anew`
    */
-  sign(escrowIdentity: string, options: { readonly anew: boolean }): Promise<SignedKeys>
+  sign(
+    escrowIdentity: string,
+    options: { readonly anew: boolean; readonly approverEscrowIdentity?: string | undefined },
+  ): Promise<SignedKeys>
   /**
-   * To whom every key is wrapped besides its holders, as the signed list has it.
-   * @throws {DomainError} `not-found` before {@link init}, `recipients-refused`
+   * To whom a key is wrapped besides its holders: a department's unless told.
+   * @throws {DomainError} `not-found` before {@link init}
    */
-  escrowRecipient(): Promise<string>
-  /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not the escrow's */
-  mustBeEscrow(escrowIdentity: string): Promise<string>
-  /** All generations of a department's key as the escrow opens them. */
-  escrowGrants(departmentId: string): Promise<Grant[]>
+  escrowRecipient(owner?: string): Promise<string>
+  /** Answers the escrow's recipient. @throws {DomainError} `invalid-input` for a secret that is not that escrow's */
+  mustBeEscrow(escrowIdentity: string, owner?: string): Promise<string>
+  /** All generations of an owner's key as its escrow opens them. */
+  escrowGrants(owner: string): Promise<Grant[]>
   /**
-   * Whether the escrow opens every key and each is the one tips are sealed to: a browser makes keys where nobody can
+   * Whether an escrow opens every key that it should and each is the one tips are sealed to: a browser makes keys where nobody can
    * look, so this is asked offline from time to time. Answers how many were looked at and what is wrong.
    */
   checkEscrow(escrowIdentity: string): Promise<{ readonly keys: number; readonly bad: BadEscrowGrant[] }>
 }
 
-/** Roles that open tips, and so hold their department's key. */
-export const READING_ROLES: readonly string[] = ['officer', 'dispatcher']
+/** The approvers' key has an escrow of its own: neither envelope alone leads to a name. */
+const APPROVERS = ownerOf('approver')
 const MAX_WRAP_BYTES = 4096
 
-/** The escrow stands in the list too: a swapped one would be given every later key. */
-const escrowEntry = ({ identity, recipient }: KeyPair, day: Day): NewRecipient => ({
-  owner: ESCROW_OWNER,
+const firstEntry = ({ owner, recipient, identity }: MadeOwnerKey, day: Day): NewRecipient => ({
+  owner,
+  epoch: 1,
+  recipient,
+  verifier: verifierOf(identity),
+  day,
+})
+
+/** The escrows stand in the list too: a swapped one would be given every later key. */
+const escrowEntry = (owner: string, { identity, recipient }: KeyPair, day: Day): NewRecipient => ({
+  owner,
   epoch: 1,
   recipient,
   verifier: verifierOf(identity),
@@ -119,31 +163,75 @@ const escrowEntry = ({ identity, recipient }: KeyPair, day: Day): NewRecipient =
 export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipients): Keys {
   const { db, random } = deps
 
-  async function waitingIn(departmentId: string): Promise<WaitingMember[]> {
-    const current = await currentKey(db, departmentId)
+  async function waitingIn(owner: string): Promise<WaitingMember[]> {
+    const current = await currentKey(db, owner)
     if (!current) return []
-    const holders = new Set(
-      (await holdersOf(db, departmentId, current.epoch)).map(({ memberId }) => memberId),
-    )
-    const members = await membersIn(db, departmentId, READING_ROLES)
+    const holders = new Set((await holdersOf(db, owner, current.epoch)).map(({ memberId }) => memberId))
+    const members = await membersFor(db, owner)
     return members
       .filter(({ memberId }) => !holders.has(memberId))
-      .map((member) => ({ ...member, departmentId, epoch: current.epoch }))
+      .map((member) => ({ ...member, departmentId: owner, epoch: current.epoch }))
   }
 
-  async function escrowRecipient(): Promise<string> {
-    const signed = (await recipients.owners()).get(ESCROW_OWNER)
+  async function escrowRecipient(owner?: string): Promise<string> {
+    const signed = (await recipients.owners()).get(owner === APPROVERS ? APPROVER_ESCROW_OWNER : ESCROW_OWNER)
     if (!signed) throw new DomainError('not-found', 'there are no keys yet')
     return signed.recipient
   }
 
-  async function mustBeEscrow(escrowIdentity: string): Promise<string> {
-    const recipient = await escrowRecipient()
+  async function mustBeEscrow(escrowIdentity: string, owner?: string): Promise<string> {
+    const recipient = await escrowRecipient(owner)
     const pair = await pairOf(escrowIdentity).catch(() => null)
     if (pair?.recipient !== recipient) {
       throw new DomainError('invalid-input', 'this is not the escrow key of this database')
     }
     return recipient
+  }
+
+  const makeFirst = (owners: readonly string[], escrow: string): Promise<MadeOwnerKey[]> =>
+    Promise.all(
+      owners.map(async (owner) => {
+        const { identity, recipient } = await createDepartmentKey()
+        const wrapped = await grantDepartmentKey({ department: owner, epoch: 1 }, identity, escrow)
+        return { owner, recipient, identity, wrapped: Buffer.from(wrapped) }
+      }),
+    )
+
+  async function storeFirst(tx: Tx, made: readonly MadeOwnerKey[]): Promise<void> {
+    await tx
+      .insertInto('department_key')
+      .values(
+        made.map(({ owner, recipient }) => ({
+          department_id: owner,
+          epoch: 1,
+          recipient,
+          made_at: null,
+          made_by: null,
+          replace_since: null,
+        })),
+      )
+      .execute()
+    await tx
+      .insertInto('key_grant')
+      .values(
+        made.map(({ owner, wrapped }) => ({
+          id: random.uuid(),
+          department_id: owner,
+          epoch: 1,
+          member_id: null,
+          wrapped,
+          granted_by: null,
+        })),
+      )
+      .execute()
+  }
+
+  /** The roles' keys: the approvers' for the second escrow, the others' for the first. */
+  async function makeRoles(escrow: string): Promise<{ made: MadeOwnerKey[]; second: KeyPair }> {
+    const second = await createKeyPair()
+    const others = ROLE_OWNERS.filter((owner) => owner !== APPROVERS)
+    const made = await Promise.all([makeFirst(others, escrow), makeFirst([APPROVERS], second.recipient)])
+    return { made: made.flat(), second }
   }
 
   const grantsOf = (holder: string | null) =>
@@ -171,74 +259,68 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
     async init() {
       const { departments } = (await deps.plan.current()).plan
       const escrow = await createKeyPair()
-      const made = await Promise.all(
-        departments.map(async ({ id }) => {
-          const pair = await createDepartmentKey()
-          const wrapped = await grantDepartmentKey(
-            { department: id, epoch: 1 },
-            pair.identity,
-            escrow.recipient,
-          )
-          return { id, ...pair, wrapped: Buffer.from(wrapped) }
-        }),
+      const roles = await makeRoles(escrow.recipient)
+      const made = await makeFirst(
+        departments.map(({ id }) => id),
+        escrow.recipient,
       )
       await db.transaction().execute(async (tx) => {
+        const value = { recipient: escrow.recipient, approver: roles.second.recipient }
         const stored = await tx
           .insertInto('setting')
-          .values({ key: 'escrow', value: JSON.stringify({ recipient: escrow.recipient }) })
+          .values({ key: 'escrow', value: JSON.stringify(value) })
           .onConflict((conflict) => conflict.doNothing())
           .returning('key')
           .executeTakeFirst()
         if (!stored) throw new DomainError('case-transition', 'keys exist already; they are made once')
         await deps.versions.bump(tx, 'keys')
-        await tx
-          .insertInto('department_key')
-          .values(
-            made.map(({ id, recipient }) => ({
-              department_id: id,
-              epoch: 1,
-              recipient,
-              made_at: null,
-              made_by: null,
-              replace_since: null,
-            })),
-          )
-          .execute()
-        await tx
-          .insertInto('key_grant')
-          .values(
-            made.map(({ id, wrapped }) => ({
-              id: random.uuid(),
-              department_id: id,
-              epoch: 1,
-              member_id: null,
-              wrapped,
-              granted_by: null,
-            })),
-          )
-          .execute()
+        await storeFirst(tx, [...made, ...roles.made])
         const day = dayOf(deps.clock.now())
         await recipients.begin(
           tx,
           verifierOf(escrow.identity),
           [
-            escrowEntry(escrow, day),
-            ...made.map(({ id, recipient, identity }) => ({
-              owner: id,
-              epoch: 1,
-              recipient,
-              verifier: verifierOf(identity),
-              day,
-            })),
+            escrowEntry(ESCROW_OWNER, escrow, day),
+            escrowEntry(APPROVER_ESCROW_OWNER, roles.second, day),
+            ...[...made, ...roles.made].map((key) => firstEntry(key, day)),
           ],
           escrow.identity,
         )
       })
       deps.versions.expire()
-      return { escrowIdentity: escrow.identity, departments: made.length }
+      return {
+        escrowIdentity: escrow.identity,
+        approverEscrowIdentity: roles.second.identity,
+        departments: made.length,
+      }
     },
 
-    async sign(escrowIdentity, { anew }) {
+    async initRoles(escrowIdentity) {
+      const recipient = await mustBeEscrow(escrowIdentity)
+      const { made, second } = await makeRoles(recipient)
+      await db.transaction().execute(async (tx) => {
+        await deps.versions.bump(tx, 'keys')
+        if (await currentKey(tx, APPROVERS)) {
+          throw new DomainError('case-transition', 'keys exist already; they are made once')
+        }
+        await tx
+          .updateTable('setting')
+          .set({ value: JSON.stringify({ recipient, approver: second.recipient }) })
+          .where('key', '=', 'escrow')
+          .execute()
+        const day = dayOf(deps.clock.now())
+        const entries = [
+          escrowEntry(APPROVER_ESCROW_OWNER, second, day),
+          ...made.map((key) => firstEntry(key, day)),
+        ]
+        await recipients.appendAsRoot(tx, entries, escrowIdentity)
+        await storeFirst(tx, made)
+      })
+      deps.versions.expire()
+      return { approverEscrowIdentity: second.identity }
+    },
+
+    async sign(escrowIdentity, { anew, approverEscrowIdentity }) {
       const escrow = await pairOf(escrowIdentity).catch(() => null)
       const row = await db
         .selectFrom('setting')
@@ -256,6 +338,14 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
       })
       if (found > 0) return { root, signed: [], entries: found }
 
+      const known = (row.value as { approver?: string }).approver
+      const second = approverEscrowIdentity === undefined ? null : await pairOf(approverEscrowIdentity)
+      if (known !== undefined && second?.recipient !== known) {
+        throw new DomainError(
+          'invalid-input',
+          'the approvers’ escrow key is needed too: --approver-escrow FILE; nothing was signed',
+        )
+      }
       const rows = await db
         .selectFrom('department_key')
         .selectAll()
@@ -269,9 +359,11 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         const grant = grants.find((one) => one.departmentId === owner && one.epoch === epoch)
         const identity =
           grant &&
-          (await openGrant({ department: owner, epoch }, grant.wrapped, escrowIdentity).catch(
-            () => undefined,
-          ))
+          (await openGrant(
+            { department: owner, epoch },
+            grant.wrapped,
+            owner === APPROVERS ? (second?.identity ?? '') : escrowIdentity,
+          ).catch(() => undefined))
         if (identity === undefined || (await pairOf(identity)).recipient !== recipient) {
           throw new DomainError(
             'invalid-input',
@@ -281,9 +373,13 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         const day = madeAt === null ? today : dayOf(madeAt)
         signed.push({ owner, epoch, recipient, verifier: verifierOf(identity), day })
       }
+      const escrows = [
+        escrowEntry(ESCROW_OWNER, escrow, today),
+        ...(second && known !== undefined ? [escrowEntry(APPROVER_ESCROW_OWNER, second, today)] : []),
+      ]
       await db.transaction().execute(async (tx) => {
         await deps.versions.bump(tx, 'keys')
-        await recipients.begin(tx, root, [escrowEntry(escrow, today), ...signed], escrowIdentity)
+        await recipients.begin(tx, root, [...escrows, ...signed], escrowIdentity)
         await recordAudit(tx, {
           at: deps.clock.now(),
           memberId: null,
@@ -294,7 +390,7 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         })
       })
       deps.versions.expire()
-      return { root, signed, entries: signed.length + 1 }
+      return { root, signed, entries: signed.length + escrows.length }
     },
 
     async grantFromEscrow(escrowIdentity, username, departmentId) {
@@ -306,7 +402,14 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         .executeTakeFirst()
       if (!member) throw new DomainError('not-found', `no active member ${username}`)
       const department = departmentId ?? member.department_id
-      await mustBeEscrow(escrowIdentity)
+      await mustBeEscrow(escrowIdentity, department)
+      const role = roleOfOwner(department)
+      if (
+        role !== null &&
+        !(await membersFor(db, department)).some(({ memberId }) => memberId === member.id)
+      ) {
+        throw new DomainError('invalid-input', `${username} does not have the role ${role}`)
+      }
       const grants = await escrowGrants(department)
       if (grants.length === 0) throw new DomainError('not-found', `no key of ${department}`)
       for (const { epoch, wrapped } of grants) {
@@ -329,6 +432,17 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
 
     recipients: (tx) => recipients.departments(tx),
 
+    async twoRoles(purpose) {
+      const known = await recipients.departments()
+      const roleOf = (owner: string) => {
+        const key = known.get(owner)
+        return key && { owner, ...key }
+      }
+      const keeper = roleOf(keeperOf(purpose))
+      const approver = roleOf(APPROVERS)
+      return keeper && approver ? { keeper, approver } : null
+    },
+
     grantsFor: (memberId) => grantsOf(memberId).execute(),
 
     escrowRecipient,
@@ -336,8 +450,17 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
     escrowGrants,
 
     async checkEscrow(escrowIdentity) {
-      await mustBeEscrow(escrowIdentity)
-      const keys = await db.selectFrom('department_key').selectAll().orderBy('department_id').execute()
+      const second = await mustBeEscrow(escrowIdentity, APPROVERS).then(
+        () => true,
+        () => false,
+      )
+      if (!second) await mustBeEscrow(escrowIdentity)
+      const keys = await db
+        .selectFrom('department_key')
+        .selectAll()
+        .where('department_id', second ? '=' : '<>', APPROVERS)
+        .orderBy('department_id')
+        .execute()
       const grants = await grantsOf(null).execute()
       const bad: BadEscrowGrant[] = []
       for (const { department_id: departmentId, epoch, recipient } of keys) {
@@ -359,21 +482,18 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
       return { keys: keys.length, bad }
     },
 
-    waiting: (reader) =>
-      reader.roles.some((role) => READING_ROLES.includes(role))
-        ? waitingIn(reader.departmentId)
-        : Promise.resolve([]),
+    waiting: async (reader) => (await Promise.all(ownersOf(reader).map(waitingIn))).flat(),
 
-    async addGrants(session, memberId, grants) {
+    async addGrants(session, memberId, grants, owner) {
       await sessions.requireRecent(session)
-      const { departmentId } = session
+      const departmentId = owner ?? session.departmentId
       const held = new Set(
         (await grantsOf(session.memberId).where('key_grant.department_id', '=', departmentId).execute()).map(
           ({ epoch }) => epoch,
         ),
       )
       if (grants.length === 0 || !grants.every(({ epoch }) => held.has(epoch))) {
-        throw new DomainError('forbidden', '您自己还没有本单位的钥匙，不能授予别人。')
+        throw new DomainError('forbidden', '您自己还没有这把钥匙，不能授予别人。')
       }
       const target = (await waitingIn(departmentId)).find((member) => member.memberId === memberId)
       if (!target || !grants.some(({ epoch }) => epoch === target.epoch)) {
@@ -409,11 +529,21 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
         await recordAudit(tx, {
           at: deps.clock.now(),
           memberId: session.memberId,
-          role: session.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+          role: holdingRole(session.roles, departmentId),
           action: 'key.grant',
           object: target.username,
+          data: { key: departmentId },
         })
       })
     },
   }
+}
+
+/** Whose inner layer it is. */
+export const keeperOf = (purpose: TwoLayerPurpose): string =>
+  ownerOf(purpose === 'tip.identity' ? 'custodian' : 'finance')
+
+/** The role in which somebody holds an owner's key. */
+export function holdingRole(roles: readonly Role[], owner: string): Role | null {
+  return roleOfOwner(owner) ?? roles.find((role) => READING_ROLES.includes(role)) ?? null
 }

@@ -1,15 +1,20 @@
 import { loadCase, type CaseRow } from '../db/cases.ts'
 import { proofsOf } from '../db/proofs.ts'
 import { DomainError } from '../domain/errors.ts'
+import type { RequestNews } from '../domain/identity.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
-import { fromBase64Url, toBase64Url } from '../sealing/bytes.ts'
+import type { Payee } from '../domain/payee.ts'
+import { fromBase64Url, toBase64Url, utf8 } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
 import type { Cases } from './cases.ts'
 import { createClaimPins, type PinState } from './claim-pins.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import { lookupOf } from './lookup.ts'
+import type { Identity } from './identity.ts'
+import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 import type { Claimed, ReporterReward, Rewards } from './rewards.ts'
 import type { Day } from '../domain/day.ts'
@@ -27,6 +32,20 @@ export interface Followed extends ReporterCase {
   readonly reward: ReporterReward
   /** Whether the reward is collected with a PIN of the reporter's own. */
   readonly claimPin: PinState
+  /** The reporter gave a name. */
+  readonly named: boolean
+  /** Requests to learn it, and new receipt codes, oldest first. */
+  readonly requests: readonly RequestNews[]
+}
+
+/** How a reward is to be collected. */
+export interface ClaimRequest {
+  /** Another code in place of one that was not written down. */
+  readonly again: boolean
+  /** As typed; '' where none is asked for. */
+  readonly pin: string
+  /** Where to pay; null for the desk. */
+  readonly payee: Payee | null
 }
 
 export interface Receipts {
@@ -41,12 +60,8 @@ export interface Receipts {
   current(cookie: string | null): Promise<Followed | null>
   /** @throws {DomainError} `case-transition` when it is too late or was done before, `not-found` */
   dispute(cookie: string | null): Promise<void>
-  /**
-   * See {@link Rewards.claim}.
-   * @param pin as typed; '' where none is asked for
-   * @throws {DomainError} `not-found` when the receipt is not open, `reward-transition`, `invalid-input` for the PIN
-   */
-  claim(cookie: string | null, seed: string, again: boolean, pin: string): Promise<Claimed>
+  /** See {@link Rewards.claim}. @throws {DomainError} `not-found` when the receipt is not open, `reward-transition`, `invalid-input` for the PIN */
+  claim(cookie: string | null, seed: string, wanted: ClaimRequest): Promise<Claimed>
 }
 
 const PURPOSE = 'receipt.session'
@@ -54,7 +69,13 @@ const SESSION_MS = 20 * 60_000
 // Any well-formed code will do: what is typed wrong costs what a wrong code costs.
 const DECOY = '0'.repeat(24)
 
-export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Receipts {
+export function createReceipts(
+  deps: Deps,
+  cases: Cases,
+  rewards: Rewards,
+  identity: Identity,
+  keys: Pick<Keys, 'twoRoles'>,
+): Receipts {
   const { db, clock, secrets } = deps
   const pins = createClaimPins(deps)
 
@@ -79,6 +100,15 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
     }
   }
 
+  /** Sealed in memory, so that it takes finance and approver to open. */
+  async function sealPayee(tip: string, payee: Payee): Promise<TwoLayerPart> {
+    const roles = await keys.twoRoles('tip.payee')
+    if (!roles) {
+      throw new DomainError('reward-transition', '转账的密钥还没有准备好，请不填收款信息，到财务窗口领取。')
+    }
+    return sealTwoLayer({ purpose: 'tip.payee', tip }, utf8(JSON.stringify(payee)), roles)
+  }
+
   return {
     async open(code) {
       const parsed = parseReceiptCode(code)
@@ -96,6 +126,7 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         .selectFrom('tip')
         .innerJoin('case_file', 'case_file.id', 'tip.case_id')
         .selectAll('case_file')
+        .select('tip.named')
         .where('tip.id', '=', tipId)
         .executeTakeFirst()
       if (!own) return null
@@ -126,6 +157,8 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
         ownCaseNo: own.case_no,
         reward: await rewards.ofTip(tipId),
         claimPin: await pins.stateOf(tipId),
+        named: own.named,
+        requests: own.named ? await identity.news(tipId) : [],
       }
     },
 
@@ -134,13 +167,13 @@ export function createReceipts(deps: Deps, cases: Cases, rewards: Rewards): Rece
       if (tipId !== null) await cases.dispute(tipId)
     },
 
-    async claim(cookie, seed, again, pin) {
+    async claim(cookie, seed, { again, pin, payee }) {
       const tipId = await tipOf(cookie)
       if (tipId === null) throw new DomainError('not-found', '请先用查询码打开您的举报。')
       // Where there is nothing to collect no try is used up.
       const { stage } = await rewards.ofTip(tipId)
       if (stage === 'claimable' || stage === 'claimed') await pins.check(tipId, pin)
-      return rewards.claim(tipId, seed, again)
+      return rewards.claim(tipId, seed, again, payee && (await sealPayee(tipId, payee)))
     },
   }
 }

@@ -17,6 +17,8 @@ import type { Deps, PinnedList } from './ports.ts'
 
 /** Owner id of the offline key to which every department's key is wrapped besides its holders. */
 export const ESCROW_OWNER = 'escrow'
+/** The other offline key, which opens the approvers' alone. */
+export const APPROVER_ESCROW_OWNER = 'escrow-approver'
 
 /**
  * Why nothing may be sealed:

@@ -9,6 +9,7 @@ import {
   paidCells,
   type EntryRow,
 } from '../db/reward-ledger.ts'
+import { dropPayee, findPayee, insertRelease, payeeTips, replacePayee } from '../db/payees.ts'
 import { isTaken } from '../db/reward-rules.ts'
 import {
   assessableCases,
@@ -63,8 +64,10 @@ import {
   type RewardStatus,
   type SendBackReason,
 } from '../domain/reward.ts'
+import type { TwoLayerPart } from '../sealing/two-layer.ts'
 import { recordAudit } from './audit.ts'
 import { isExcluded, rolesFor, type Reader } from './case-access.ts'
+import { isAge } from './cases/wraps.ts'
 import { collectionHash, newCollectionCode } from './collection-codes.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Deps } from './ports.ts'
@@ -152,6 +155,24 @@ export interface RewardView extends RewardSummary {
   readonly may: Readonly<Partial<Record<'approve' | 'send-back' | 'release' | 'inspect', string | null>>>
 }
 
+/** A reward to be paid to an account. */
+export interface Transfer {
+  readonly id: string
+  readonly amountFen: number
+  readonly department: string
+  readonly lastDay: Day | null
+  readonly released: boolean
+}
+
+/** For the approver both layers, for finance the inner one and the part itself. */
+export interface PayeeView {
+  readonly tip: string
+  readonly recipient: string
+  readonly wrapped: { readonly epoch: number; readonly bytes: Uint8Array } | null
+  readonly inner: { readonly epoch: number; readonly bytes: Uint8Array } | null
+  readonly sealed: Uint8Array | null
+}
+
 export interface RewardDesk {
   readonly amountFen: number
   readonly department: string
@@ -186,9 +207,22 @@ export interface Rewards {
   ofTip(tipId: string): Promise<ReporterReward>
   /**
    * Answers a collection code, once. `again` replaces one that was given before; the same `seed` repeats its own.
+   * With a payee it can also be paid to an account; a new one replaces the one before.
    * @throws {DomainError} `not-found`, `reward-transition`
    */
-  claim(tipId: string, seed: string, again: boolean): Promise<Claimed>
+  claim(tipId: string, seed: string, again: boolean, payee?: TwoLayerPart | null): Promise<Claimed>
+
+  /** Claimed rewards to be paid to an account: for approvers those to release, for finance those to pay. */
+  transfers(reader: Reader): Promise<readonly Transfer[]>
+  /** What this member's browser may open of a payee. @throws {DomainError} `not-found` */
+  payee(reader: Reader, id: string): Promise<PayeeView>
+  /**
+   * An approver takes the outer layer off a payee, for finance.
+   * @throws {DomainError} `not-found`, `invalid-input`, `reward-transition`
+   */
+  releasePayee(reader: Reader, id: string, inner: Uint8Array): Promise<void>
+  /** Pays to the account that the payee names. @throws {DomainError} as {@link Rewards.pay} */
+  transfer(reader: Reader, id: string, voucherNo: string): Promise<{ readonly amountFen: number }>
 
   /** @throws {DomainError} `forbidden` */
   waiting(reader: Reader): Promise<WaitingRewards>
@@ -234,6 +268,7 @@ export interface Rewards {
 
 const WAITING_LIMIT = 200
 const LEDGER_PAGE = 100
+const MAX_WRAP_BYTES = 4096
 const STANDING = ['published', 'closed']
 const CONCLUDED = ['concluded', ...STANDING]
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
@@ -307,6 +342,11 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
 
   const mayDecide = (row: RewardRow, reader: Reader): boolean =>
     reader.roles.includes('approver') &&
+    !isExcluded({ accused_department_id: row.accused }, reader.departmentId)
+
+  /** Who pays to an account sees whose it is: nobody of the department that was complained of. */
+  const mayPayTo = (row: RewardRow, reader: Reader): boolean =>
+    reader.roles.includes('finance') &&
     !isExcluded({ accused_department_id: row.accused }, reader.departmentId)
 
   /** A drawn case is looked at again by an officer who had no part in it: of the holder, or of 区政府督查室. */
@@ -493,7 +533,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       return { ...nothing, lines: refused ? lines : [], stage: refused ? 'refused' : 'pending' }
     },
 
-    async claim(tipId, seed, again) {
+    async claim(tipId, seed, again, payee = null) {
       const { calendar } = await deps.plan.current()
       const { anonymous } = await rules.setting()
       const own = await rewardOfTip(db, tipId)
@@ -515,6 +555,17 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
           claimed_day: row.claimedDay ?? today(),
           code_hash: hash,
         })
+        if (payee) {
+          await replacePayee(tx, {
+            tip_id: tipId,
+            recipient: payee.recipient,
+            sealed: Buffer.from(payee.sealed),
+            keeper: payee.keeper,
+            keeper_epoch: payee.keeperEpoch,
+            approver_epoch: payee.approverEpoch,
+            wrapped: Buffer.from(payee.wrapped),
+          })
+        }
         return {
           code: formatCollectionCode(code),
           amountFen: row.amountFen,
@@ -522,6 +573,100 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
           identityNeeded: !isAnonymous(row, anonymous),
         }
       })
+    },
+
+    async transfers(reader) {
+      allow(reader, ['approver', 'finance'])
+      const { calendar } = await deps.plan.current()
+      const released = reader.roles.includes('finance')
+      const tips = await payeeTips(db, released)
+      const claimed = await rewardsIn(db, ['claimed'], WAITING_LIMIT)
+      return claimed
+        .filter(
+          (row) =>
+            tips.has(row.tipId) &&
+            caseStands(row) &&
+            (released ? mayPayTo(row, reader) : mayDecide(row, reader)),
+        )
+        .map((row) => ({
+          id: row.id,
+          amountFen: row.amountFen,
+          department: row.department,
+          lastDay: lastDayOf(row, calendar),
+          released,
+        }))
+    },
+
+    async payee(reader, id) {
+      const row = UUID.test(id) ? await findReward(db, id) : undefined
+      const found = row?.status === 'claimed' ? await findPayee(db, row.tipId) : null
+      if (!row || !found) throw notFound()
+      const { part, release } = found
+      const view = { tip: row.tipId, recipient: part.recipient, wrapped: null, inner: null, sealed: null }
+      if (release !== null && mayPayTo(row, reader)) {
+        const inner = { epoch: part.keeper_epoch, bytes: release.inner_layer }
+        return { ...view, inner, sealed: part.sealed }
+      }
+      if (release === null && mayDecide(row, reader)) {
+        return { ...view, wrapped: { epoch: part.approver_epoch, bytes: part.wrapped } }
+      }
+      throw notFound()
+    },
+
+    async releasePayee(reader, id, inner) {
+      if (!isAge(inner) || inner.length > MAX_WRAP_BYTES)
+        throw new DomainError('invalid-input', '密封的内容格式不对，请刷新页面重试。')
+      await step(
+        id,
+        (row) => mayDecide(row, reader),
+        async (tx, row) => {
+          const made =
+            row.status === 'claimed' &&
+            caseStands(row) &&
+            (await findPayee(tx, row.tipId)) !== null &&
+            (await insertRelease(tx, {
+              tip_id: row.tipId,
+              inner_layer: Buffer.from(inner),
+              released_by: reader.memberId,
+              released_at: clock.now(),
+            }))
+          if (!made)
+            throw new DomainError('reward-transition', '这笔奖励没有等待放行的收款信息，请刷新页面。')
+          await audit(tx, reader, 'approver', 'reward.payee.release', id)
+        },
+      )
+    },
+
+    async transfer(reader, id, voucher) {
+      allow(reader, ['finance'])
+      const voucherNo = checkVoucher(voucher, 'voucher')
+      let amountFen = 0
+      try {
+        await step(
+          id,
+          (row) => mayPayTo(row, reader),
+          async (tx, row, calendar) => {
+            const found = await findPayee(tx, row.tipId)
+            if (!found?.release) throw notFound()
+            must('pay', situation(row, calendar, { member: reader.memberId, identityChecked: true }))
+            amountFen = row.amountFen
+            await updateReward(tx, row.id, {
+              status: 'paid',
+              paid_by: reader.memberId,
+              paid_day: today(),
+              voucher_no: voucherNo,
+              anonymous: false,
+            })
+            await dropPayee(tx, row.tipId)
+            await enter(tx, row, 'pay', { member: reader.memberId, role: 'finance' }, { voucherNo })
+          },
+        )
+      } catch (error) {
+        if (!isTaken(error)) throw error
+        const message = '这个凭证号已经用在另一笔发放上，请核对。'
+        throw new DomainError('invalid-input', message, [{ field: 'voucher', message }])
+      }
+      return { amountFen }
     },
 
     async waiting(reader) {
@@ -727,6 +872,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
             released_day: today(),
             release_reason: reason,
           })
+          await dropPayee(tx, row.tipId)
           await audit(tx, reader, 'approver', 'reward.release', id)
         },
       )
@@ -787,6 +933,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
             voucher_no: voucherNo,
             anonymous: !payment.identityChecked,
           })
+          await dropPayee(tx, row.tipId)
           // The books are its record: the console's audit has minutes, and this one would be the reporter's.
           await enter(tx, row, 'pay', { member: reader.memberId, role: 'finance' }, { voucherNo })
           return { amountFen, repeated: false }
@@ -853,6 +1000,7 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
           // Collected, or put under review, since it was looked for.
           if (!row || rewardRefusal('lapse', situation(row, calendar)) !== null) return
           await updateReward(tx, id, { status: 'lapsed' })
+          await dropPayee(tx, row.tipId)
           await enter(tx, row, 'lapse', { member: null, role: 'system' })
         })
       }

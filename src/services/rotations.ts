@@ -5,7 +5,7 @@ import {
   currentKeys,
   holdersOf,
   lockCurrentKey,
-  membersIn,
+  membersFor,
   replaceWrap,
   someOldWraps,
   type Holder,
@@ -13,21 +13,23 @@ import {
 } from '../db/keys.ts'
 import { dayOf, daysBetween } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
+import { ownerOf, ownersOf } from '../domain/roles.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { openGrant } from '../sealing/department-keys.ts'
 import { RecipientListError, verifierOf } from '../sealing/recipient-list.ts'
-import { makeEpoch, rewrapTipKey, type ListPlace, type Voucher } from '../sealing/rotation.ts'
+import { makeEpoch, rewrap, vouch, type ListPlace, type Voucher } from '../sealing/rotation.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
-import { READING_ROLES, type Keys } from './keys.ts'
+import { holdingRole, type Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
 import type { Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import type { StaffSession } from './staff.ts'
 
-/** How things stand with the key of the reader's department. */
+/** How things stand with a key that the reader is meant to hold. */
 export interface KeyState {
+  /** The department, or a role's owner id. */
   readonly departmentId: string
   readonly epoch: number
   /** Since when a newer key is wanted: somebody who held this one has left. */
@@ -51,6 +53,8 @@ export interface Ceremony {
 
 /** What the browser made of it. */
 export interface MadeKey {
+  /** Whose key; the member's department's unless told. */
+  readonly owner?: string | undefined
   readonly epoch: number
   readonly recipient: string
   readonly grants: readonly { readonly memberId: string; readonly wrapped: Uint8Array }[]
@@ -78,13 +82,15 @@ export interface DueKey {
  * A department's key in generations. Whoever leaves may have kept a copy of what could be opened, so a newer key is
  * made in the browser of somebody who stays; tips go on being taken under the old one until then (a closed form would
  * let one resignation silence a department), and move over with all open tips once the newer one is there. What is
- * closed stays under the old key, which those who stay still hold.
+ * closed stays under the old key, which those who stay still hold. Roles have keys alike; `owner` says whose is meant,
+ * the reader's department's unless told. What is in two layers moves with the approvers' key alone: the inner layer
+ * cannot be reached without a second person, and needs a copy of the approvers' key besides one of its own.
  */
 export interface Rotations {
   /** Null for who reads no cases, and before there are keys. */
-  stateFor(reader: Reader): Promise<KeyState | null>
+  stateFor(reader: Reader, owner?: string): Promise<KeyState | null>
   /** @throws {DomainError} `forbidden` for who does not hold the present key */
-  plan(reader: Reader): Promise<Ceremony>
+  plan(reader: Reader, owner?: string): Promise<Ceremony>
   /**
    * Stores a new key: for exactly those who hold the present one, and the escrow.
    * @throws {DomainError} `factor-required`, `forbidden`, `invalid-input`, `stale-version` when meanwhile a member came
@@ -92,9 +98,9 @@ export interface Rotations {
    */
   rotate(session: StaffSession, made: MadeKey): Promise<void>
   /** Some of the tips that wait. @throws {DomainError} `forbidden` */
-  batch(reader: Reader): Promise<RewrapBatch>
+  batch(reader: Reader, owner?: string): Promise<RewrapBatch>
   /** Answers how many still wait. @throws {DomainError} `forbidden`, `invalid-input` */
-  rewrap(reader: Reader, wraps: readonly OldWrap[]): Promise<number>
+  rewrap(reader: Reader, wraps: readonly OldWrap[], owner?: string): Promise<number>
   /** @throws {DomainError} `forbidden` */
   due(admin: Reader): Promise<DueKey[]>
   /**
@@ -105,6 +111,7 @@ export interface Rotations {
   rotateFromEscrow(escrowIdentity: string, departmentId: string): Promise<{ members: number; tips: number }>
 }
 
+const APPROVERS = ownerOf('approver')
 // As JSON a batch must fit into one request body.
 const BATCH = 40
 const MAX_WRAP_BYTES = 4096
@@ -120,15 +127,15 @@ export function createRotations(
   const invalid = (): DomainError => new DomainError('invalid-input', '新的钥匙格式不对，请刷新页面重试。')
   const isWrap = (bytes: Uint8Array): boolean => isAge(bytes) && bytes.length <= MAX_WRAP_BYTES
 
-  async function held(reader: Reader) {
-    const key = await currentKey(db, reader.departmentId)
-    const holders = key ? await holdersOf(db, reader.departmentId, key.epoch) : []
+  async function held(reader: Reader, owner = reader.departmentId) {
+    const key = await currentKey(db, owner)
+    const holders = key ? await holdersOf(db, owner, key.epoch) : []
     return { key, holders, own: holders.some(({ memberId }) => memberId === reader.memberId) }
   }
 
-  async function mustHold(reader: Reader) {
-    const { key, holders, own } = await held(reader)
-    if (!key || !own) throw new DomainError('forbidden', '您自己没有本单位现在的钥匙，不能更换它。')
+  async function mustHold(reader: Reader, owner?: string) {
+    const { key, holders, own } = await held(reader, owner)
+    if (!key || !own) throw new DomainError('forbidden', '您自己没有现在这把钥匙，不能更换它。')
     return { key, holders }
   }
 
@@ -178,7 +185,7 @@ export function createRotations(
     await recordAudit(tx, {
       at: clock.now(),
       memberId: by?.memberId ?? null,
-      role: by?.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+      role: by ? holdingRole(by.roles, departmentId) : null,
       action: 'key.rotate',
       object: departmentId,
       data: { epoch: made.epoch, recipient: made.recipient },
@@ -186,34 +193,35 @@ export function createRotations(
   }
 
   return {
-    async stateFor(reader) {
-      if (!reader.roles.some((role) => READING_ROLES.includes(role))) return null
-      const { key, own } = await held(reader)
+    async stateFor(reader, owner = reader.departmentId) {
+      if (!ownersOf(reader).includes(owner)) return null
+      const { key, own } = await held(reader, owner)
       if (!key) return null
       return {
-        departmentId: reader.departmentId,
+        departmentId: owner,
         epoch: key.epoch,
         replaceSince: key.replace_since,
         held: own,
         // The first generation has none before it: no need to look.
-        oldTips: key.epoch === 1 ? 0 : await countOldWraps(db, reader.departmentId, key.epoch),
+        oldTips: key.epoch === 1 ? 0 : await countOldWraps(db, owner, key.epoch),
       }
     },
 
-    async plan(reader) {
-      const { key, holders } = await mustHold(reader)
+    async plan(reader, owner = reader.departmentId) {
+      const { key, holders } = await mustHold(reader, owner)
       return {
-        departmentId: reader.departmentId,
+        departmentId: owner,
         epoch: key.epoch + 1,
         holders,
-        escrow: await keys.escrowRecipient(),
+        escrow: await keys.escrowRecipient(owner),
         place: { previous: (await recipients.head()).hash, day: dayOf(clock.now()) },
       }
     },
 
     async rotate(session, made) {
       await sessions.requireRecent(session)
-      await mustHold(session)
+      const { owner = session.departmentId } = made
+      await mustHold(session, owner)
       if (
         !isRecipient(made.recipient) ||
         // Midnight may have passed since the browser asked.
@@ -225,8 +233,8 @@ export function createRotations(
       await db.transaction().execute(async (tx) => {
         // First of all: whoever else changes the list waits here.
         await versions.bump(tx, 'keys')
-        const key = await lockCurrentKey(tx, session.departmentId)
-        const holders = key ? await holdersOf(tx, session.departmentId, key.epoch) : []
+        const key = await lockCurrentKey(tx, owner)
+        const holders = key ? await holdersOf(tx, owner, key.epoch) : []
         const wanted = holders.map(({ memberId }) => memberId).sort()
         const given = made.grants.map(({ memberId }) => memberId).sort()
         if (key?.epoch !== made.epoch - 1 || JSON.stringify(wanted) !== JSON.stringify(given)) {
@@ -236,7 +244,7 @@ export function createRotations(
         await recipients
           .append(tx, {
             ...made.voucher,
-            owner: session.departmentId,
+            owner: owner,
             epoch: made.epoch,
             recipient: made.recipient,
             signedBy: 'predecessor',
@@ -244,36 +252,36 @@ export function createRotations(
           .catch((error: unknown) => {
             throw error instanceof RecipientListError ? invalid() : error
           })
-        await store(tx, session.departmentId, made, session)
+        await store(tx, owner, made, session)
       })
       versions.expire()
     },
 
-    async batch(reader) {
-      const { key } = await mustHold(reader)
+    async batch(reader, owner = reader.departmentId) {
+      const { key } = await mustHold(reader, owner)
       return {
         epoch: key.epoch,
         recipient: key.recipient,
-        tips: await someOldWraps(db, reader.departmentId, key.epoch, BATCH),
+        tips: await someOldWraps(db, owner, key.epoch, BATCH),
       }
     },
 
-    async rewrap(reader, wraps) {
-      const { key } = await mustHold(reader)
+    async rewrap(reader, wraps, owner = reader.departmentId) {
+      const { key } = await mustHold(reader, owner)
       if (!wraps.every(({ epoch, wrapped }) => epoch === key.epoch && isWrap(wrapped))) throw invalid()
       await db.transaction().execute(async (tx) => {
         let moved = 0
-        for (const wrap of wraps) if (await replaceWrap(tx, reader.departmentId, wrap)) moved += 1
+        for (const wrap of wraps) if (await replaceWrap(tx, owner, wrap)) moved += 1
         await recordAudit(tx, {
           at: clock.now(),
           memberId: reader.memberId,
-          role: reader.roles.find((role) => READING_ROLES.includes(role)) ?? null,
+          role: holdingRole(reader.roles, owner),
           action: 'key.rewrap',
-          object: reader.departmentId,
+          object: owner,
           data: { epoch: key.epoch, tips: moved },
         })
       })
-      return countOldWraps(db, reader.departmentId, key.epoch)
+      return countOldWraps(db, owner, key.epoch)
     },
 
     async due(admin) {
@@ -287,10 +295,10 @@ export function createRotations(
     },
 
     async rotateFromEscrow(escrowIdentity, departmentId) {
-      const escrow = await keys.mustBeEscrow(escrowIdentity)
+      const escrow = await keys.mustBeEscrow(escrowIdentity, departmentId)
       const key = await currentKey(db, departmentId)
       if (!key) throw new DomainError('not-found', `no key of ${departmentId}`)
-      const holders = await membersIn(db, departmentId, READING_ROLES)
+      const holders = await membersFor(db, departmentId)
       const epoch = key.epoch + 1
       const made = await makeEpoch(
         { department: departmentId, epoch },
@@ -307,19 +315,21 @@ export function createRotations(
         if (locked?.epoch !== key.epoch) {
           throw new DomainError('stale-version', 'a newer key was made meanwhile; try again')
         }
-        await recipients.appendAsRoot(
-          tx,
-          [
-            {
-              owner: departmentId,
-              epoch,
-              recipient: made.recipient,
-              verifier: verifierOf(made.identity),
-              day: dayOf(clock.now()),
-            },
-          ],
-          escrowIdentity,
-        )
+        const entry = { owner: departmentId, epoch, recipient: made.recipient }
+        const day = dayOf(clock.now())
+        if (departmentId === APPROVERS) {
+          // Its escrow is not the root, but opens the key that vouches for the next one.
+          const present = (await keys.escrowGrants(departmentId)).find((grant) => grant.epoch === key.epoch)
+          if (!present) throw new DomainError('not-found', `no key ${String(key.epoch)} of ${departmentId}`)
+          const address = { department: departmentId, epoch: key.epoch }
+          const identity = await openGrant(address, present.wrapped, escrowIdentity)
+          const place = { previous: (await recipients.head(tx)).hash, day }
+          const voucher = vouch({ department: departmentId, epoch }, made, identity, place)
+          await recipients.append(tx, { ...voucher, ...entry, signedBy: 'predecessor' })
+        } else {
+          const signed = { ...entry, verifier: verifierOf(made.identity), day }
+          await recipients.appendAsRoot(tx, [signed], escrowIdentity)
+        }
         await store(tx, departmentId, { ...made, epoch, grants }, null)
       })
       versions.expire()
@@ -344,11 +354,10 @@ export function createRotations(
         if (old.length === 0) break
         const moved = await Promise.all(
           old.map(async (wrap) => ({
-            tipId: wrap.tipId,
+            ...wrap,
             epoch,
-            wrapped: await rewrapTipKey(
-              wrap.tipId,
-              departmentId,
+            wrapped: await rewrap(
+              { purpose: wrap.purpose, tip: wrap.tipId, owner: departmentId },
               { epoch: wrap.epoch, identity: older.get(wrap.epoch) ?? '' },
               { epoch, recipient: made.recipient },
               wrap.wrapped,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Role } from '../domain/case.ts'
 import { DomainError } from '../domain/errors.ts'
+import { EXCLUSIVE_ROLES } from '../domain/roles.ts'
 import { isMailAddress } from '../domain/mail-address.ts'
 import { buildRules, checkRules } from '../domain/routing.ts'
 import { askForNewKeys } from '../db/keys.ts'
@@ -85,12 +86,6 @@ export interface Staff {
 const ENROLMENT_MS = 72 * 3_600_000
 const AUDIT_PAGE = 100
 
-/** Roles that one person may not have together: who proposes or keeps must not approve. */
-const EXCLUSIVE: readonly (readonly [Role, Role])[] = [
-  ['officer', 'approver'],
-  ['custodian', 'approver'],
-]
-
 /** What goes with a membership. */
 const OF_A_MEMBER = [
   'session',
@@ -139,8 +134,10 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
         fields.push({ field: 'departmentId', message: '请从列表里选择单位。' })
       }
       if (member.roles.length === 0) fields.push({ field: 'roles', message: '至少选择一个角色。' })
-      if (EXCLUSIVE.some(([one, other]) => member.roles.includes(one) && member.roles.includes(other))) {
-        fields.push({ field: 'roles', message: '审批人不能同时是承办员或身份保管人。' })
+      if (
+        EXCLUSIVE_ROLES.some(([one, other]) => member.roles.includes(one) && member.roles.includes(other))
+      ) {
+        fields.push({ field: 'roles', message: '审批人不能同时是承办员、身份保管人或财务。' })
       }
       const taken = await db
         .selectFrom('member')

@@ -6,6 +6,7 @@ import { gateRefused, type Lane } from '../domain/gate.ts'
 import { DISPATCHER_DEPARTMENT, INACTION_CATEGORY } from '../domain/plan.ts'
 import type { CaseFacts } from '../domain/privacy.ts'
 import { route, type Route } from '../domain/routing.ts'
+import type { NamedReporter } from '../domain/identity.ts'
 import type { Narrative, TipFacts } from '../domain/tip.ts'
 import { insertTip } from '../db/tips.ts'
 import { sealPart } from '../sealing/envelope.ts'
@@ -14,6 +15,7 @@ import { deriveReceipt } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
 import { hashClaimPin } from './claim-pins.ts'
+import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
 import { filingKeys } from './filing-keys.ts'
 import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
@@ -35,6 +37,8 @@ export interface TipInput {
   readonly keys: KeyPair
   readonly facts: TipFacts
   readonly narrative: Narrative
+  /** Null or left out: anonymous. */
+  readonly named?: NamedReporter | null
   readonly photos: readonly SealedPhoto[]
   /** Canonical, 24 symbols. */
   readonly receiptCode: string
@@ -170,6 +174,16 @@ export function createTips(deps: Deps, keys: Keys): Tips {
     )
   }
 
+  /** Who a named reporter is, sealed so that it takes custodian and approver to open. */
+  async function sealIdentity({ id, named }: TipInput): Promise<TwoLayerPart | null> {
+    if (!named) return null
+    const roles = await keys.twoRoles('tip.identity')
+    if (!roles) {
+      throw new DomainError('intake-closed', '实名举报的密钥还没有准备好，请选“匿名”，或者先拨打热线。')
+    }
+    return sealTwoLayer({ purpose: 'tip.identity', tip: id }, utf8(JSON.stringify(named)), roles)
+  }
+
   return {
     async promise(facts) {
       return (await routed(facts, dayOf(clock.now()))).promise
@@ -191,6 +205,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
       })
       const claimPin = input.claimPin ? await hashClaimPin(deps, input.id, input.claimPin) : null
       const wrapped = await wraps(input, found.department)
+      const identity = await sealIdentity(input)
       const snapshot = await plan.current()
       const { category, group } = namesOf(snapshot, found.category)
       const ledgerFacts = (caseNo: string): CaseFacts => ({
@@ -249,6 +264,7 @@ export function createTips(deps: Deps, keys: Keys): Tips {
             ]),
           ],
           wraps: wrapped,
+          identity,
           ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
           draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
           spend: input.spend ?? null,

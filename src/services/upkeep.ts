@@ -2,6 +2,7 @@ import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
 import type { Deps } from './ports.ts'
+import type { Identity } from './identity.ts'
 import type { Rewards } from './rewards.ts'
 
 /** What nobody does by hand. */
@@ -26,7 +27,13 @@ const ORPHAN_DAYS = 7
 /** Blobs looked up at once: one walk through the table of parts for so many. */
 const BATCH = 5000
 
-export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts: Drafts): Upkeep {
+export function createUpkeep(
+  deps: Deps,
+  cases: Cases,
+  rewards: Rewards,
+  drafts: Drafts,
+  identity: Identity,
+): Upkeep {
   const { db, clock, files } = deps
   let sweptOn: Day | null = null
 
@@ -69,6 +76,7 @@ export function createUpkeep(deps: Deps, cases: Cases, rewards: Rewards, drafts:
       const today = dayOf(clock.now())
       await cases.tick()
       await rewards.tick()
+      await identity.tick()
       await drafts.purge(addDays(today, -1))
       // Two processes' clocks may stand on two sides of midnight.
       await db.deleteFrom('spent_proof').where('day', '<', addDays(today, -1)).execute()

@@ -35,7 +35,7 @@ async function untilCheck(page: Page): Promise<void> {
   await tellWhatAndWhere(page)
   await page.getByLabel('请写下您看到').fill('渣土没有盖网，尘土飞扬。')
   await next(page)
-  await heading(page, '办理人员可以给您打电话吗？').waitFor()
+  await heading(page, '匿名，还是实名？').waitFor()
   await next(page)
   await heading(page, '核对后提交').waitFor()
 }
@@ -86,7 +86,7 @@ test('a tip with two photos is filed without one page load', async ({ page }) =>
   await expectAccessible(page)
   await next(page)
 
-  await heading(page, '办理人员可以给您打电话吗？').waitFor()
+  await heading(page, '匿名，还是实名？').waitFor()
   await expectAccessible(page)
   await next(page)
 
@@ -170,7 +170,7 @@ test('a lost connection keeps the page and offers to try again', async ({ page }
   await page.getByRole('listitem').getByRole('button', { name: '重试' }).click()
   await expect(page.getByRole('button', { name: /^去掉/ })).toHaveCount(1)
   await failure.getByRole('button', { name: '重试' }).click()
-  await expect(heading(page, '办理人员可以给您打电话吗？')).toBeVisible()
+  await expect(heading(page, '匿名，还是实名？')).toBeVisible()
 })
 
 test('going back and correcting keep what was typed', async ({ page }) => {
@@ -185,7 +185,7 @@ test('going back and correcting keep what was typed', async ({ page }) => {
   await page.goForward()
   await page.getByLabel('请写下您看到').fill('写完了，尘土飞扬。')
   await next(page)
-  await heading(page, '办理人员可以给您打电话吗？').waitFor()
+  await heading(page, '匿名，还是实名？').waitFor()
   await next(page)
   await page.getByRole('link', { name: /^修改\s*地点和时间/ }).click()
   await page.getByLabel('经常发生').check()
@@ -246,7 +246,7 @@ test('the form can be filled by keyboard alone', { tag: '@desk' }, async ({ page
   await tabTo(page.locator('.actions').getByRole('button', { name: '下一步' }))
   await page.keyboard.press('Enter')
 
-  await expect(heading(page, '办理人员可以给您打电话吗？')).toBeFocused()
+  await expect(heading(page, '匿名，还是实名？')).toBeFocused()
   await tabTo(page.getByLabel('电话'))
   await page.keyboard.press('Enter')
 

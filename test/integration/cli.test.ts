@@ -167,6 +167,10 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     const key = readFileSync(escrow(), 'utf8')
     expect(key).toMatch(/^AGE-SECRET-KEY-\S+\n$/)
     expect(statSync(escrow()).mode & 0o777).toBe(0o600)
+    const second = readFileSync(`${escrow()}.approver`, 'utf8')
+    expect(second).toMatch(/^AGE-SECRET-KEY-\S+\n$/)
+    expect(second).not.toBe(key)
+    expect(statSync(`${escrow()}.approver`).mode & 0o777).toBe(0o600)
     expect(await run('keys', 'init', '--out', escrow())).toMatchObject({ code: 1 })
     expect(readFileSync(escrow(), 'utf8')).toBe(key)
     const again = await run('keys', 'init')
@@ -245,14 +249,20 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     expect(lost).toMatchObject({ code: 2, out: '' })
     expect(await run('keys', 'check', '--escrow', escrow())).toEqual({
       code: 0,
-      out: 'The escrow key opens all 41 keys.\n',
+      out: 'The escrow key opens all 43 keys.\n',
       err: '',
     })
+    expect(await run('keys', 'check', '--escrow', `${escrow()}.approver`)).toMatchObject({
+      code: 0,
+      out: 'The escrow key opens all 1 keys.\n',
+    })
+    const wrong = ['--escrow', escrow(), '--member', 'first', '--department', 'role-approver']
+    expect(await run('keys', 'grant', ...wrong)).toMatchObject({ code: 1 })
   })
 
   it('signs the list of keys once, and says when this machine does not know it', async () => {
     expect((await run('keys', 'sign', '--escrow', escrow())).out).toMatch(
-      /^The list of 42 entries holds; nothing was signed\. Root: (?:[0-9a-f]{4} ?){5}\n$/,
+      /^The list of 46 entries holds; nothing was signed\. Root: (?:[0-9a-f]{4} ?){5}\n$/,
     )
     const pin = join(dir, 'data', 'keys', 'recipients.json')
     const pinned = readFileSync(pin, 'utf8')
@@ -273,7 +283,7 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
       out: 'Made a new key of qu-daqiban for 1 member(s); moved 0 tip(s) to it.\n',
       err: '',
     })
-    expect((await run('keys', 'check', '--escrow', escrow())).out).toContain('all 42 keys')
+    expect((await run('keys', 'check', '--escrow', escrow())).out).toContain('all 44 keys')
   })
 
   it('helps the only administrator to a new second factor', async () => {

@@ -323,6 +323,7 @@ describe.runIf(existsSync('/proc/self/task'))('the worker process', () => {
     const pid = workerPids().find((each) => !others.has(each))
     const turned = await sharp(blankPng(9_000, 5_000)).withMetadata({ orientation: 6 }).png().toBuffer()
 
+    // The C library's allocator looks into /proc now and then; nothing can be left there.
     const files = new Set<string>()
     const watch = setInterval(() => {
       for (const name of openFiles(pid ?? 0)) files.add(name)
@@ -332,7 +333,9 @@ describe.runIf(existsSync('/proc/self/task'))('the worker process', () => {
 
     expect(files.size).toBeGreaterThan(0)
     expect(
-      [...files].filter((name) => !/^(pipe|socket|anon_inode):|^\/dev\/(null|random|urandom)/.test(name)),
+      [...files].filter(
+        (name) => !/^(pipe|socket|anon_inode):|^\/dev\/(null|random|urandom)|^\/proc\//.test(name),
+      ),
     ).toEqual([])
     await own.close()
   })

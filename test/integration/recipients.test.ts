@@ -93,8 +93,8 @@ describe('the list of recipients', () => {
   it('is signed from the first start and given to anybody', async () => {
     const { root, head, items } = await fetchList()
     expect(root).toBe(verifierOf(app.escrowIdentity))
-    expect(items).toHaveLength(42)
-    expect(head?.count).toBe(42)
+    expect(items).toHaveLength(46)
+    expect(head?.count).toBe(46)
     const current = verifyRecipientList(items, root ?? '')
     expect(current.get('escrow')?.recipient).toBe((await pairOf(app.escrowIdentity)).recipient)
     expect(current.get(DEPARTMENT)?.recipient).toBe(
@@ -196,15 +196,15 @@ describe('the list of recipients', () => {
   it('is refused when its newest entries are taken away, on this machine for ever', async () => {
     await app.services.rotations.rotateFromEscrow(app.escrowIdentity, 'qu-jianshe')
     const { root, head } = await fetchList()
-    expect(head?.count).toBe(43)
+    expect(head?.count).toBe(47)
     const { db } = app.database
     const grants = await db.selectFrom('key_grant').selectAll().where('epoch', '=', 2).execute()
     await db.deleteFrom('key_grant').where('epoch', '=', 2).execute()
     await db.deleteFrom('department_key').where('epoch', '=', 2).execute()
-    await db.deleteFrom('recipient_entry').where('no', '=', 42).execute()
+    await db.deleteFrom('recipient_entry').where('no', '=', 46).execute()
     await changed()
     expect(await file()).toEqual(REFUSED)
-    expect(browserSays(await listInDatabase(), root ?? '', { count: 43, hash: head?.hash ?? '' })).toBe(
+    expect(browserSays(await listInDatabase(), root ?? '', { count: 47, hash: head?.hash ?? '' })).toBe(
       'rolled-back',
     )
     // A restored backup looks just so: only the escrow key says that it is one.
@@ -213,7 +213,7 @@ describe('the list of recipients', () => {
     })
     expect(await app.services.keys.sign(app.escrowIdentity, { anew: true })).toMatchObject({
       signed: [],
-      entries: 42,
+      entries: 46,
     })
     expect((await file()).status).toBe(201)
     expect(grants).toHaveLength(1)
@@ -232,9 +232,14 @@ describe('keys from before there was a list', () => {
     await expect(services.keys.sign((await createKeyPair()).identity, { anew: false })).rejects.toMatchObject(
       { code: 'invalid-input' },
     )
-    const { signed, root } = await services.keys.sign(app.escrowIdentity, { anew: false })
+    // The approvers' key is not the escrow's to vouch for alone.
+    await expect(services.keys.sign(app.escrowIdentity, { anew: false })).rejects.toMatchObject({
+      message: expect.stringContaining('--approver-escrow') as string,
+    })
+    const both = { anew: false, approverEscrowIdentity: app.approverEscrowIdentity }
+    const { signed, root } = await services.keys.sign(app.escrowIdentity, both)
     expect(root).toBe(verifierOf(app.escrowIdentity))
-    expect(signed).toHaveLength(41)
+    expect(signed).toHaveLength(44)
     expect(await services.readiness.check()).toEqual({ ready: true, reasons: [] })
     // What the machine saw, it does not forget: an emptied list is no list from before.
     await app.database.db.deleteFrom('recipient_entry').execute()
@@ -253,7 +258,8 @@ describe('keys from before there was a list', () => {
       .set({ recipient: thief.recipient })
       .where('department_id', '=', DEPARTMENT)
       .execute()
-    await expect(machine().keys.sign(app.escrowIdentity, { anew: false })).rejects.toMatchObject({
+    const both = { anew: false, approverEscrowIdentity: app.approverEscrowIdentity }
+    await expect(machine().keys.sign(app.escrowIdentity, both)).rejects.toMatchObject({
       message: expect.stringContaining(DEPARTMENT) as string,
     })
     expect(await rowsOfList()).toEqual([])

@@ -9,6 +9,12 @@ import type { Outcome, Role } from '../../src/domain/case.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../../src/domain/day.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import type { Findings, RewardTerms } from '../../src/domain/reward.ts'
+import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
+import { fromUtf8 } from '../../src/sealing/bytes.ts'
+import { openGrant } from '../../src/sealing/department-keys.ts'
+import { openPart } from '../../src/sealing/envelope.ts'
+import { openInner, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
+import type { EscrowIdentities } from '../../src/services/keys.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
 import type { Reader } from '../../src/services/case-access.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
@@ -59,6 +65,7 @@ const servicesOn = (db: Db): Services => {
   })
 }
 
+let escrows: EscrowIdentities
 beforeAll(async () => {
   database = await openTestDatabase()
 })
@@ -71,7 +78,7 @@ beforeEach(async () => {
   const secret = random(32)
   secrets = { lookup: secret, form: secret, salt: secret, cookie: secret }
   services = servicesOn(database.db)
-  await services.keys.init()
+  escrows = await services.keys.init()
 })
 
 async function aMember(departmentId: string, ...roles: Role[]): Promise<Reader> {
@@ -679,11 +686,17 @@ describe('a claim', () => {
       stage: 'claimable',
       amountFen: AMOUNT,
     })
-    await expect(services.receipts.claim(null, 'x', false, '')).rejects.toMatchObject({ code: 'not-found' })
-    await expect(services.receipts.claim('forged', 'x', false, '')).rejects.toMatchObject({
+    await expect(
+      services.receipts.claim(null, 'x', { again: false, pin: '', payee: null }),
+    ).rejects.toMatchObject({ code: 'not-found' })
+    await expect(
+      services.receipts.claim('forged', 'x', { again: false, pin: '', payee: null }),
+    ).rejects.toMatchObject({
       code: 'not-found',
     })
-    expect((await services.receipts.claim(cookie, 'x', false, '')).code).toMatch(/^\S{5}-\S{5}$/)
+    expect((await services.receipts.claim(cookie, 'x', { again: false, pin: '', payee: null })).code).toMatch(
+      /^\S{5}-\S{5}$/,
+    )
   })
 
   it('needs the reporter’s PIN where one was chosen, and five wrong ones close it', async () => {
@@ -693,16 +706,20 @@ describe('a claim', () => {
     const cookie = await services.receipts.open(tip.receiptCode)
     const pinOf = async () => (await services.receipts.current(cookie))?.claimPin
     const wrong = (pin: string) =>
-      expect(services.receipts.claim(cookie, 'x', true, pin)).rejects.toMatchObject({
+      expect(
+        services.receipts.claim(cookie, 'x', { again: true, pin: pin, payee: null }),
+      ).rejects.toMatchObject({
         code: 'invalid-input',
         fields: [{ field: 'pin' }],
       })
     expect(await pinOf()).toBe('asked')
     for (const pin of ['', 'abc', '40791', '407914', '107913', '000000', '407912']) await wrong(pin)
     // Four wrong ones: what was no PIN at all does not count. The right one gives all five back.
-    expect((await services.receipts.claim(cookie, 'x', false, '４０７ 913')).code).toMatch(/^\S{5}-\S{5}$/)
+    expect(
+      (await services.receipts.claim(cookie, 'x', { again: false, pin: '４０７ 913', payee: null })).code,
+    ).toMatch(/^\S{5}-\S{5}$/)
     // Twenty at once are five.
-    const before = await services.receipts.claim(cookie, 'x', false, '407913')
+    const before = await services.receipts.claim(cookie, 'x', { again: false, pin: '407913', payee: null })
     await Promise.all(Array.from({ length: 20 }, (_, index) => wrong(String(500_000 + index))))
     expect(await pinOf()).toBe('locked')
     await wrong('407913')
@@ -1109,5 +1126,111 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
       available: EXAMPLE_TERMS.yearBudgetFen - 5 * AMOUNT,
       committed: 5 * AMOUNT,
     })
+  })
+})
+
+describe('a reward paid to an account', () => {
+  const PAYEE = { name: '张三丰', bank: '示例银行', account: '12345678' }
+
+  /** The first generation of a role's key, as the escrow that is meant for it opens it. */
+  async function roleKey(role: KeyRole): Promise<RoleIdentity> {
+    const owner = ownerOf(role)
+    const [grant] = await services.keys.escrowGrants(owner)
+    const escrow = role === 'approver' ? escrows.approverEscrowIdentity : escrows.escrowIdentity
+    const identity = await openGrant(
+      { department: owner, epoch: 1 },
+      grant?.wrapped ?? new Uint8Array(),
+      escrow,
+    )
+    return { owner, epoch: 1, identity }
+  }
+
+  async function claimed(crew: Crew) {
+    const tip = await anApproved(crew)
+    const cookie = await services.receipts.open(tip.receiptCode)
+    const { code } = await services.receipts.claim(cookie, uuid(), { again: false, pin: '', payee: PAYEE })
+    return { ...tip, code }
+  }
+
+  async function release(crew: Crew, rewardId: string): Promise<void> {
+    const { tip, wrapped } = await services.rewards.payee(crew.approver, rewardId)
+    const inner = await stripOuter(
+      { purpose: 'tip.payee', tip },
+      await roleKey('approver'),
+      wrapped?.bytes ?? new Uint8Array(),
+    )
+    await services.rewards.releasePayee(crew.approver, rewardId, inner)
+  }
+
+  const left = async (): Promise<number> =>
+    (
+      await database.db
+        .selectFrom('two_layer_part')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+    ).count
+  const refused = (code: string) => expect.objectContaining({ code }) as unknown
+
+  it('opens for finance after an approver let it go, and is destroyed when it was paid', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId } = await claimed(crew)
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await expect(services.rewards.transfer(crew.finance, rewardId, '转字001号')).rejects.toEqual(
+      refused('not-found'),
+    )
+    expect(await services.rewards.transfers(crew.finance)).toEqual([])
+    expect(await services.rewards.transfers(crew.approver)).toMatchObject([{ id: rewardId, released: false }])
+
+    await release(crew, rewardId)
+    expect(await services.rewards.transfers(crew.approver)).toEqual([])
+    await expect(release(crew, rewardId)).rejects.toEqual(refused('not-found'))
+    const { tip, inner, sealed, recipient } = await services.rewards.payee(crew.finance, rewardId)
+    const address = { purpose: 'tip.payee', tip } as const
+    const finance = await roleKey('finance')
+    const { identity } = await openInner(address, finance, inner?.bytes ?? new Uint8Array(), recipient)
+    const opened = await openPart({ ...address, part: 0, identity, sealed: sealed ?? new Uint8Array() })
+    expect(JSON.parse(fromUtf8(opened))).toEqual(PAYEE)
+
+    for (const other of [crew.officer, crew.auditor, crew.admin, await aMember(HOLDER, 'custodian')]) {
+      await expect(services.rewards.payee(other, rewardId)).rejects.toEqual(refused('not-found'))
+    }
+    await services.rewards.transfer(crew.finance, rewardId, '转字001号')
+    expect(await statusOf(rewardId)).toBe('paid')
+    expect(await left()).toBe(0)
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await balances()
+  })
+
+  it('is paid once when many press at once, and not at the desk besides', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId, code } = await claimed(crew)
+    await release(crew, rewardId)
+    const tries = await Promise.allSettled([
+      ...Array.from({ length: 4 }, (_, index) =>
+        services.rewards.transfer(crew.finance, rewardId, `转字01${String(index)}号`),
+      ),
+      pay(crew, code, '现字001号'),
+    ])
+    expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    expect(await left()).toBe(0)
+    await balances()
+  })
+
+  it('forgets where to when it was collected at the desk, and needs a new release for a new account', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const { rewardId, receiptCode } = await claimed(crew)
+    await release(crew, rewardId)
+    const cookie = await services.receipts.open(receiptCode)
+    const { code } = await services.receipts.claim(cookie, uuid(), {
+      again: true,
+      pin: '',
+      payee: { ...PAYEE, account: '87654321' },
+    })
+    await expect(services.rewards.payee(crew.finance, rewardId)).rejects.toEqual(refused('not-found'))
+    await pay(crew, code, '现字001号')
+    expect(await left()).toBe(0)
   })
 })

@@ -111,6 +111,9 @@ interface Row {
 
 const signedIn: Expected = { nobody: 401, others: 200 }
 const seesRouted: Expected = { officer: 200, dispatcher: 200, auditor: 200, nobody: 401, others: 404 }
+/** Begins as what a browser sealed. */
+const AGE = Buffer.from('age-encryption.org/v1\n').toString('base64url')
+const noRequest = (): string => `/staff/identity/${randomUUID()}`
 const NOT_A_WRAP = { tipId: '00000000-0000-4000-8000-000000000000', epoch: 1, wrapped: 'AAAA' }
 
 /** Who may do what: every route of the console's API has a row, or this file fails. */
@@ -197,6 +200,48 @@ const TABLE: Readonly<Record<string, Row>> = {
     before: concluded,
     expected: { ...seesRouted, publisher: 200 },
   },
+  // The tip is anonymous: whoever may ask is told so. What each may do with a request: identity.test.ts.
+  'POST /staff/identity': {
+    before: fileCase,
+    body: () => ({ caseNo, tipId, kind: 'read', reason: 'clarify', sealedReason: AGE }),
+    expected: { officer: 422, dispatcher: 403, auditor: 403, nobody: 401, others: 404 },
+  },
+  'GET /staff/identity/:id': { path: noRequest, expected: { nobody: 401, others: 404 } },
+  'POST /staff/identity/:id/strip': {
+    path: () => `${noRequest()}/strip`,
+    body: () => ({ inner: AGE }),
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/identity/:id/pass': {
+    path: () => `${noRequest()}/pass`,
+    body: () => ({ passed: AGE }),
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/identity/:id/reissue': {
+    path: () => `${noRequest()}/reissue`,
+    body: () => ({ auth: 'A'.repeat(43), recipient: `age1${'q'.repeat(58)}`, sealedNote: AGE }),
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/identity/:id/refuse': {
+    path: () => `${noRequest()}/refuse`,
+    body: () => ({}),
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/identity/:id/open': {
+    path: () => `${noRequest()}/open`,
+    body: () => ({}),
+    expected: { nobody: 401, others: 404 },
+  },
+  // No reward has that id. What each may do with one: rewards.test.ts.
+  'GET /staff/rewards/:id/payee': {
+    path: () => `/staff/rewards/${randomUUID()}/payee`,
+    expected: { nobody: 401, others: 404 },
+  },
+  'POST /staff/rewards/:id/payee/release': {
+    path: () => `/staff/rewards/${randomUUID()}/payee/release`,
+    body: () => ({ inner: AGE }),
+    expected: { nobody: 401, others: 404 },
+  },
   // Last, since it ends the session.
   'POST /staff/sign-out': { expected: { others: 200 } },
 }
@@ -217,7 +262,7 @@ describe('the console’s API', () => {
     for (const as of EVERYBODY) {
       if (pattern.includes(':caseNo')) await fileCase()
       await row.before?.()
-      if (pattern.includes('/:id/')) {
+      if (pattern.includes('/proofs/:id/')) {
         proofId = await app.services.cases.addProof(who.officer.session, caseNo, {
           kind: 'decision-number',
           caption: '一份文书',

@@ -132,7 +132,8 @@ async function moveTips(by: TestMember): Promise<void> {
     await app.services.rotations.rewrap(
       by.session,
       await Promise.all(
-        tips.map(async ({ tipId, epoch, wrapped }) => ({
+        tips.map(async ({ purpose, tipId, epoch, wrapped }) => ({
+          purpose,
           tipId,
           epoch: to.epoch,
           wrapped: await rewrapTipKey(
@@ -328,7 +329,9 @@ describe('a new key', () => {
       (await createKeyPair()).identity,
       recipient,
     )
-    await app.services.rotations.rewrap(stranger.session, [{ tipId: tip, epoch, wrapped }])
+    await app.services.rotations.rewrap(stranger.session, [
+      { purpose: 'tip.key', tipId: tip, epoch, wrapped },
+    ])
     const wraps = await app.database.db
       .selectFrom('tip_wrap')
       .select('department_id')
@@ -338,7 +341,11 @@ describe('a new key', () => {
     const { epoch: current } = await app.services.rotations.batch(stays.session)
     for (const wrong of [current - 1, current + 1]) {
       expect(
-        await refusal(app.services.rotations.rewrap(stays.session, [{ tipId: tip, epoch: wrong, wrapped }])),
+        await refusal(
+          app.services.rotations.rewrap(stays.session, [
+            { purpose: 'tip.key', tipId: tip, epoch: wrong, wrapped },
+          ]),
+        ),
       ).toBe('invalid-input')
     }
     expect(await read(tip, await secretsOf(stays))).toBe(WORDS)

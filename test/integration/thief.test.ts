@@ -42,6 +42,7 @@ const NAME = '金丝雀·欧阳某某甲'
 const DESCRIPTION = `金丝雀描述乙：凌晨两点半烧轮胎 canary-words，是${NAME}干的`
 const PLACE = '金丝雀路五十七号后院 canary-place'
 const PHONE = '13912345678'
+const CONTACT = 'canary-contact@example.invalid'
 const EXIF_TEXT = 'exif-canary-9b1d'
 const GPS = [34.748, 113.612] as const
 /** So many tips by each of the ways. */
@@ -79,8 +80,9 @@ afterAll(() => {
 
 /** What is told in confidence. */
 const told = () => ({
-  description: DESCRIPTION,
   name: NAME,
+  contact: CONTACT,
+  description: DESCRIPTION,
   place: PLACE,
   phone: PHONE,
   'EXIF text': EXIF_TEXT,
@@ -140,7 +142,13 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       secrets[`${name} code as shown`] = code
     }
     try {
-      const plain = plainTip({ description: DESCRIPTION, place: PLACE, callback: PHONE })
+      const plain = plainTip({
+        description: DESCRIPTION,
+        place: PLACE,
+        callback: PHONE,
+        name: NAME,
+        contact: CONTACT,
+      })
       for (let tip = 0; tip < TIPS; tip += 1) {
         const body = tip % 4 === 0 ? tipForm(plain, [photo]) : JSON.stringify({ plain })
         const key = randomUUID()
@@ -169,21 +177,23 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
           reply.resume().once('end', resolve)
         }).once('error', reject)
       })
+      const words = {
+        description: DESCRIPTION,
+        place: PLACE,
+        callback: PHONE,
+        named: { name: NAME, contact: CONTACT },
+      }
       for (let tip = TIPS; tip < 2 * TIPS - 1; tip += 1) {
         secrets[`address ${tip}`] = addressOf(tip)
         const other = startWalk(server.url, { 'x-forwarded-for': addressOf(tip) })
-        await fillForm(
-          other,
-          { description: DESCRIPTION, place: PLACE, callback: PHONE },
-          tip % 4 ? [] : [photo],
-        )
+        await fillForm(other, words, tip % 4 ? [] : [photo])
         keep(`form ${tip}`, receiptCodeOf((await other.get('/report/check/')).html))
         expect((await other.send('/report/check/', {})).headers.get('location')).toBe('/report/sent/')
       }
       const own = addressOf(2 * TIPS - 1)
       secrets['address of the form'] = own
       const walk = startWalk(server.url, { 'x-forwarded-for': own })
-      await fillForm(walk, { description: DESCRIPTION, place: PLACE, callback: PHONE }, [photo])
+      await fillForm(walk, words, [photo])
       const check = await walk.get('/report/check/')
       expect(check.html).toContain(DESCRIPTION)
       const code = receiptCodeOf(check.html)
@@ -286,6 +296,7 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
             accused: null,
           },
           narrative: { description: DESCRIPTION, place: PLACE, callback: PHONE, checklist: [] },
+          named: { name: NAME, contact: CONTACT },
           photos: [sealed],
           receiptCode,
           idempotencyKey: randomUUID(),
@@ -306,6 +317,9 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
     }
     // In the dump as well as in the files, each by itself.
     expect(found.some((line) => line.startsWith('description: ') && line.includes('table tip_part'))).toBe(
+      true,
+    )
+    expect(found.some((line) => line.startsWith('name: ') && line.includes('table two_layer_part'))).toBe(
       true,
     )
     expect(found.some((line) => line.startsWith('EXIF text: ') && line.includes('blobs'))).toBe(true)

@@ -37,6 +37,8 @@ export interface TestApp extends Opener {
   readonly files: FileStore
   /** The offline key that opens every department's. */
   readonly escrowIdentity: string
+  /** The one that opens the approvers' key. */
+  readonly approverEscrowIdentity: string
   /** Without a trailing slash; the API answers below `/api/v1`. */
   readonly url: string
   readonly port: number
@@ -87,7 +89,7 @@ export async function openTestApp(
     demo: false,
   }
   const services = createServices(deps)
-  const { escrowIdentity } = await services.keys.init()
+  const { escrowIdentity, approverEscrowIdentity } = await services.keys.init()
   const runtime: Runtime = {
     config: readConfig({ DATA_DIR: join('/nonexistent', 'lantian'), DEMO: 'off' }),
     services,
@@ -124,6 +126,7 @@ export async function openTestApp(
     deps,
     files,
     escrowIdentity,
+    approverEscrowIdentity,
     port,
     routes: api.routes.filter(({ method }) => method !== 'ALL').map(({ method, path }) => ({ method, path })),
     url: `http://127.0.0.1:${port}`,

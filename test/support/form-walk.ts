@@ -73,7 +73,12 @@ export function tokenOf(html: string): string {
 /** What the form asks before it shows the whole tip; each step must be taken as it is. */
 export async function fillForm(
   walk: FormWalk,
-  tip: { readonly description: string; readonly place: string; readonly callback: string },
+  tip: {
+    readonly description: string
+    readonly place: string
+    readonly callback: string
+    readonly named?: { readonly name: string; readonly contact: string }
+  },
   photos: readonly Uint8Array[] = [],
 ): Promise<void> {
   const steps: [string, Record<string, string>, readonly Uint8Array[], string][] = [
@@ -85,7 +90,12 @@ export async function fillForm(
       '/report/what/',
     ],
     ['/report/what/', { description: tip.description }, photos, '/report/contact/'],
-    ['/report/contact/', { callback: tip.callback }, [], '/report/check/'],
+    [
+      '/report/contact/',
+      { callback: tip.callback, ...(tip.named ? { identity: 'named', ...tip.named } : {}) },
+      [],
+      '/report/check/',
+    ],
   ]
   for (const [path, fields, files, next] of steps) {
     const reply = await walk.send(path, fields, files)

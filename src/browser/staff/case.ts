@@ -532,4 +532,8 @@ document.addEventListener('input', (event) => {
     checked.closest<HTMLElement>('[data-leaks]')?.setAttribute('hidden', '')
   }
 })
+// Another script of this page changed something.
+document.addEventListener('case-changed', () => {
+  refresh(null).catch(tell)
+})
 open().catch(tell)

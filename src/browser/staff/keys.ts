@@ -2,7 +2,8 @@ import { pairOf } from '../../sealing/age-identity.ts'
 import { grantDepartmentKey } from '../../sealing/department-keys.ts'
 import type { UnlockedKey } from '../../sealing/half-key.ts'
 import { fingerprintOf } from '../../sealing/recipient-list.ts'
-import { makeEpoch, rewrapTipKey, vouch, type ListPlace } from '../../sealing/rotation.ts'
+import { makeEpoch, rewrap, vouch, type ListPlace } from '../../sealing/rotation.ts'
+import type { TwoLayerPurpose } from '../../sealing/two-layer.ts'
 import { bytes, getJson, keepKey, postJson, toBase64Url, wakeDepartmentKeys } from './session.ts'
 import { ensureRecent } from './step-up.ts'
 
@@ -13,7 +14,7 @@ const say = (text: string): void => {
 
 async function keysOf(department: string): Promise<readonly UnlockedKey[]> {
   const keys = (await wakeDepartmentKeys())?.filter((held) => held.department === department) ?? []
-  if (keys.length === 0) throw new Error('这个标签页里没有本单位的钥匙，请退出后重新登录。')
+  if (keys.length === 0) throw new Error('这个标签页里没有这把钥匙，请退出后重新登录。')
   return keys
 }
 
@@ -26,7 +27,7 @@ async function grant({ grant: memberId = '', recipient = '', department = '' }: 
       wrapped: toBase64Url(await grantDepartmentKey({ department, epoch }, identity, recipient)),
     })),
   )
-  await postJson('/api/v1/staff/grants', { memberId, grants })
+  await postJson('/api/v1/staff/grants', { owner: department, memberId, grants })
 }
 
 interface Ceremony {
@@ -40,11 +41,16 @@ interface Ceremony {
 interface Batch {
   readonly epoch: number
   readonly recipient: string
-  readonly tips: readonly { readonly tipId: string; readonly epoch: number; readonly wrapped: string }[]
+  readonly tips: readonly {
+    readonly purpose: 'tip.key' | TwoLayerPurpose
+    readonly tipId: string
+    readonly epoch: number
+    readonly wrapped: string
+  }[]
 }
 
 /** Makes the next key here; the server gets it only wrapped. */
-async function rotate(): Promise<void> {
+async function rotate(owner: string): Promise<void> {
   await ensureRecent()
   const {
     departmentId: department,
@@ -52,7 +58,7 @@ async function rotate(): Promise<void> {
     holders,
     escrow,
     place,
-  } = await getJson<Ceremony>('/api/v1/staff/rotation')
+  } = await getJson<Ceremony>(`/api/v1/staff/rotation?owner=${owner}`)
   const present = (await keysOf(department)).find((held) => held.epoch === epoch - 1)
   if (!present) throw new Error('您没有现在这一把钥匙，请持有它的同事来更换。')
   const made = await makeEpoch(
@@ -61,6 +67,7 @@ async function rotate(): Promise<void> {
     escrow,
   )
   await postJson('/api/v1/staff/rotation', {
+    owner,
     epoch,
     recipient: made.recipient,
     grants: holders.map(({ memberId }, index) => ({
@@ -77,16 +84,20 @@ async function rotate(): Promise<void> {
 async function moveTips(department: string): Promise<void> {
   const keys = await keysOf(department)
   for (;;) {
-    const { tips, ...to } = await getJson<Batch>('/api/v1/staff/rotation/tips')
+    const { tips, ...to } = await getJson<Batch>(`/api/v1/staff/rotation/tips?owner=${department}`)
     if (tips.length === 0) return
     const wraps = []
-    for (const { tipId, epoch, wrapped } of tips) {
+    for (const { purpose, tipId, epoch, wrapped } of tips) {
       const key = keys.find((held) => held.epoch === epoch)
       if (!key) throw new Error('有的举报还用更早的钥匙封着，您没有那一把，请持有它的同事来完成。')
-      const moved = await rewrapTipKey(tipId, department, key, to, bytes(wrapped))
-      wraps.push({ tipId, epoch: to.epoch, wrapped: toBase64Url(moved) })
+      const address = { purpose, tip: tipId, owner: department }
+      const moved = await rewrap(address, key, to, bytes(wrapped))
+      wraps.push({ purpose, tipId, epoch: to.epoch, wrapped: toBase64Url(moved) })
     }
-    const { left } = await postJson<{ left: number }>('/api/v1/staff/rotation/tips', { wraps })
+    const { left } = await postJson<{ left: number }>('/api/v1/staff/rotation/tips', {
+      owner: department,
+      wraps,
+    })
     say(left > 0 ? `正在转封未办完的举报，还有 ${left} 份……` : '')
   }
 }
@@ -125,7 +136,7 @@ document.addEventListener('click', (event) => {
   else if (dataset['rotate']) {
     const department = dataset['rotate']
     run(button, '正在更换钥匙……', async () => {
-      await rotate()
+      await rotate(department)
       await moveTips(department)
     })
   } else if (dataset['moveTips']) {

@@ -15,6 +15,8 @@ import {
  */
 const RESTED = 'lantian.keys'
 const HALF = 'lantian.half'
+/** Under this name the member's own key rests beside those it opened; no department and no role is called so. */
+const OWN = '-own'
 const IDLE_MS = 15 * 60_000
 const ALIVE_MS = 4 * 60_000
 
@@ -147,7 +149,7 @@ export async function openKeys(identity: string, reply: KeysReply): Promise<void
     }
     keys.push({ department, epoch, identity: secret })
   }
-  await rest(keys, reply.half)
+  await rest([...keys, { department: OWN, epoch: 1, identity }], reply.half)
 }
 
 async function openWithPassphrase(wrapKey: Uint8Array): Promise<void> {
@@ -183,6 +185,13 @@ export async function signIn(username: string, passphrase: string): Promise<Begu
 /** Opens the keys again in a tab that has none. */
 export async function unlock(username: string, passphrase: string): Promise<void> {
   await openWithPassphrase((await stretch(username, passphrase)).wrapKey)
+}
+
+/** The member's own identity at hand in this tab. @throws when the passphrase is needed */
+export async function wakeOwnIdentity(): Promise<string> {
+  const own = (await wakeDepartmentKeys())?.find(({ department }) => department === OWN)
+  if (!own) throw new Error('这个标签页里没有钥匙，请退出后重新登录。')
+  return own.identity
 }
 
 /** Adds a key that was made here to those at rest. */

@@ -3,7 +3,7 @@ import type { FieldError } from '../../domain/errors.ts'
 import { INACTION_CATEGORY, type Plan } from '../../domain/plan.ts'
 import { splitFor } from '../../domain/routing.ts'
 import type { TipFacts } from '../../domain/tip.ts'
-import { tipPlain } from '../../schemas/tip.ts'
+import { nameProblems, tipPlain } from '../../schemas/tip.ts'
 
 /** The form's pages, in order. `question` is left out when the category asks nothing. */
 export const STEPS = ['', 'question', 'where', 'what', 'contact', 'check', 'sent'] as const
@@ -14,18 +14,18 @@ export const STEP_TITLES: Readonly<Record<Step, string>> = {
   question: '再问一句',
   where: '在哪里、什么时候？',
   what: '您看到了什么？',
-  contact: '办理人员可以给您打电话吗？',
+  contact: '匿名，还是实名？',
   check: '核对后提交',
   sent: '已经收到',
 }
 
 /** The fields each page asks for. */
-export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof z.infer<typeof tipPlain>)[]>> = {
+export const STEP_FIELDS: Readonly<Record<Step, readonly (keyof z.infer<typeof tipPlain> | 'identity')[]>> = {
   '': ['category'],
   question: ['answer', 'accused'],
   where: ['area', 'place', 'when', 'urgency'],
   what: ['description', 'checklist'],
-  contact: ['callback'],
+  contact: ['identity', 'name', 'contact', 'callback'],
   check: [],
   sent: [],
 }
@@ -65,13 +65,25 @@ export function asPlain(answers: Answers): Record<string, unknown> {
   const plain: Record<string, unknown> = {}
   for (const [name, values] of Object.entries(answers))
     plain[name] = name === 'checklist' ? values : values[0]
+  // Whoever chose to stay anonymous after all has given no name, whatever still stands in the fields.
+  if (!isNamed(answers)) plain['name'] = plain['contact'] = ''
   return plain
 }
+
+/** Whether the reporter chose to give a name; anonymous unless told. */
+export const isNamed = (answers: Answers): boolean => one(answers, 'identity') === 'named'
 
 /** What is wrong with one page's answers. */
 export function problemsOf(step: Step, answers: Answers): FieldError[] {
   const names = STEP_FIELDS[step]
   const parsed = tipPlain.safeParse(asPlain(answers))
+  if (step === 'contact' && isNamed(answers)) {
+    const missing = (['name', 'contact'] as const).filter((name) => one(answers, name).trim() === '')
+    if (missing.length === 2) return missing.map((field) => ({ field, message: MISSING[field] ?? '' }))
+    if (missing.length === 1) {
+      return nameProblems({ name: one(answers, 'name').trim(), contact: one(answers, 'contact').trim() })
+    }
+  }
   if (parsed.success) return []
   return parsed.error.issues
     .filter((issue) => names.some((name) => name === issue.path[0]))
@@ -117,6 +129,8 @@ export function routedBy(answers: Answers): Pick<TipFacts, 'category' | 'answer'
 }
 
 const MISSING: Readonly<Record<string, string>> = {
+  name: '请写下姓名；不想写就选“匿名”。',
+  contact: '请写下联系方式；不想留就选“匿名”。',
   category: '请选择一个类别；不知道选哪个，就选“其他或不清楚”。',
   area: '请选择街道；不知道就选“不清楚或跨街道”。',
   when: '请选择发生的时间。',

@@ -27,6 +27,8 @@ export interface CaseTip {
   readonly day: Day
   readonly recipient: string
   readonly callback: boolean
+  /** The reporter gave a name; whoever needs it asks for it. */
+  readonly named: boolean
   /** Numbers of its photos within the tip, in the order they were added. */
   readonly photoParts: readonly number[]
   /** Null for readers who may not open it, or while the wrap for their department is missing. */
@@ -142,6 +144,7 @@ export function createCaseDetails({ db, clock, files }: Pick<Deps, 'db' | 'clock
           day: tip.day,
           recipient: tip.recipient,
           callback: tip.callback,
+          named: tip.named,
           photoParts: photos.filter((photo) => photo.tip_id === tip.id).map(({ part }) => part),
           wrap: open ? wrapFor(reader.departmentId, tip.id, wraps) : null,
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
