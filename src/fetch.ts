@@ -227,6 +227,8 @@ app.use(async (c, next) => {
   if (reply instanceof Response && reply.status === 500) {
     const { failure } = getFetchState(c).locals as App.Locals
     if (await services.readiness.isOutage(failure)) return unavailable(c.req.path)
+    // The page names this number, so that who is told it can be helped.
+    runtime.log.error(failure, { requestId: c.get('requestId') })
   }
   return reply
 })

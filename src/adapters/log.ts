@@ -10,11 +10,15 @@ const FRAME = /^\s+at (?:[\w$.<>#\[\] ]+ \()?(?:file:\/\/|node:|\/)[\w$./@+~-]*(
 const NAME = /^[A-Z][A-Za-z]{0,40}$/
 const CODE = /^[A-Z0-9_]{1,40}$/
 
-const framesOf = (stack: string): string[] =>
-  stack
+/** The frames of a stack; its message is cut off first, since a line of it may look like a frame. */
+function framesOf(stack: string, message = ''): string[] {
+  const begin = message === '' ? 0 : stack.indexOf(message) + message.length
+  return stack
+    .slice(begin)
     .split('\n')
     .filter((row) => FRAME.test(row))
     .slice(0, FRAMES)
+}
 
 /**
  * An error by an allow-list: its class, its code, where it was thrown. Never its message, detail, query, cause or
@@ -26,7 +30,7 @@ export function factsOf(error: unknown): Record<string, unknown> {
   return {
     name: NAME.test(error.name) ? error.name : 'Error',
     ...(typeof code === 'string' && CODE.test(code) ? { code } : {}),
-    frames: framesOf(error.stack ?? ''),
+    frames: framesOf(error.stack ?? '', error.message),
   }
 }
 
@@ -68,7 +72,8 @@ export function guardStreams(): void {
       if (!ok) error(...args)
     },
     log: info,
-    info,
+    // The server adapter's word for a request that was given up: a line for it would tell when.
+    info: () => {},
     debug: info,
     dir: info,
     table: info,

@@ -11,7 +11,8 @@ export interface RequestCounters {
 /** One line: counts by `route status bucket`. */
 export type TellCounts = (period: string, counts: Readonly<Record<string, number>>) => void
 
-// Whoever reports comes this way: counted by the day, never finer (the rows say no more either).
+// Whoever reports comes this way, the form's own questions and its refusals included: counted by the day, never finer
+// (the rows say no more either).
 const REPORTING: readonly (readonly [template: string, path: RegExp])[] = [
   ['/report/…', /^\/report\//],
   ['/track/', /^\/track\//],
@@ -19,6 +20,9 @@ const REPORTING: readonly (readonly [template: string, path: RegExp])[] = [
   ['/api/v1/uploads', /^\/api\/v1\/uploads(?:\/|$)/],
   ['/api/v1/receipts/…', /^\/api\/v1\/receipts(?:\/|$)/],
   ['/api/v1/challenges', /^\/api\/v1\/challenges(?:\/|$)/],
+  ['/api/v1/routing', /^\/api\/v1\/routing$/],
+  ['/api/v1/recipients', /^\/api\/v1\/recipients$/],
+  ['/problems/…', /^\/problems\//],
 ]
 const READING: typeof REPORTING = [
   ['/', /^\/$/],
@@ -26,7 +30,7 @@ const READING: typeof REPORTING = [
   ['/api/v1/staff/…', /^\/api\/v1\/staff\//],
   ['/staff/…', /^\/staff\//],
   ['/proof/{id}/', /^\/proof\//],
-  ...['measures', 'departments', 'cases', 'lists', 'rewards', 'problems', 'about'].map(
+  ...['measures', 'departments', 'cases', 'lists', 'rewards', 'about'].map(
     (name) => [`/${name}/…`, new RegExp(`^/${name}/`)] as const,
   ),
   ['/api/v1/…', /^\/api\/v1\//],
@@ -53,24 +57,30 @@ export function createRequestCounters(tell: TellCounts): RequestCounters {
     day: { period: '', counts: new Map<string, number>() },
     tenMinutes: { period: '', counts: new Map<string, number>() },
   }
+  // Told by the clock, never by the first request after it: that would tell when it came.
+  let ended: [period: string, counts: Readonly<Record<string, number>>][] = []
 
   function turnTo(tally: (typeof tallies)[keyof typeof tallies], period: string): void {
     if (tally.period === period) return
-    if (tally.counts.size > 0) tell(tally.period, Object.fromEntries([...tally.counts].sort()))
+    if (tally.counts.size > 0) ended.push([tally.period, Object.fromEntries([...tally.counts].sort())])
     tally.counts.clear()
     tally.period = period
   }
 
-  function turn(now: Date): void {
+  function move(now: Date): void {
     turnTo(tallies.day, dayOf(now))
     const start = Math.floor(now.getTime() / TEN_MINUTES_MS) * TEN_MINUTES_MS
     turnTo(tallies.tenMinutes, new Date(start).toISOString().slice(0, 16))
   }
 
   return {
-    turn,
+    turn(now) {
+      move(now)
+      for (const [period, counts] of ended) tell(period, counts)
+      ended = []
+    },
     count(path, status, ms, now) {
-      turn(now)
+      move(now)
       const reporting = templateIn(REPORTING, path)
       const { counts } = reporting === undefined ? tallies.tenMinutes : tallies.day
       const key = `${reporting ?? templateIn(READING, path) ?? 'other'} ${status} ${bucketOf(ms)}`

@@ -503,9 +503,9 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
           set_by: session.memberId,
           set_at: clock.now(),
         })
-        await audit(tx, session, 'admin', 'retention.rule', name, { days, from })
         // It stands on a public page.
         await deps.versions.bump(tx, 'plan')
+        await audit(tx, session, 'admin', 'retention.rule', name, { days, from })
       })
       deps.versions.expire()
     },

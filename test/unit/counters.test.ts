@@ -35,6 +35,15 @@ describe('the counters of requests', () => {
     ])
   })
 
+  it('tell of a period when the clock asks, not when a request comes', () => {
+    const { told, counters } = counted()
+    counters.count('/report/', 200, 10, at('23:59:00'))
+    counters.count('/report/', 200, 10, new Date('2026-11-26T00:00:01+08:00'))
+    expect(told).toEqual([])
+    counters.turn(new Date('2026-11-26T00:10:00+08:00'))
+    expect(told).toEqual([['2026-11-25', { '/report/… 200 <50ms': 1 }]])
+  })
+
   it('tell of a reporter’s routes by the day, never finer', () => {
     const { told, counters } = counted()
     for (const path of ['/report/', '/report/check/', '/track/', '/api/v1/tips', '/api/v1/tips/x'])

@@ -47,11 +47,11 @@ async function opens(identities: readonly string[], wraps: readonly Uint8Array[]
   for (const identity of identities) {
     for (const wrapped of wraps) {
       const tries = [
-        stripOuter(ADDRESS, { ...approver, identity }, wrapped),
-        openInner(ADDRESS, { ...keeper, identity }, wrapped, part.recipient),
+        () => stripOuter(ADDRESS, { ...approver, identity }, wrapped),
+        () => openInner(ADDRESS, { ...keeper, identity }, wrapped, part.recipient),
       ]
       for (const attempt of tries) {
-        if (await attempt.then(Boolean, () => false)) return true
+        if (await attempt().then(Boolean, () => false)) return true
       }
     }
     const direct = openPart({ ...ADDRESS, part: 0, identity, sealed: part.sealed })
