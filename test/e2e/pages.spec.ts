@@ -103,6 +103,24 @@ const ROWS: Readonly<Record<string, Row>> = {
     shows: 'main form',
     scripted: true,
   },
+  '/staff/identity/': {
+    at: '/staff/identity/',
+    as: 'shenpi-1',
+    shows: 'main .list a[href^="/staff/identity/"]',
+    scripted: true,
+  },
+  '/staff/identity/[id]/': {
+    at: { on: '/staff/identity/', through: 'main .list a[href^="/staff/identity/"]' },
+    as: 'shenpi-1',
+    shows: 'main [data-request] dd',
+    scripted: true,
+  },
+  '/staff/rewards/transfers/': {
+    at: '/staff/rewards/transfers/',
+    as: 'caiwu-1',
+    shows: 'main .empty',
+    scripted: true,
+  },
   '/staff/rewards/': {
     at: '/staff/rewards/',
     as: 'shenpi-1',

@@ -260,7 +260,7 @@ test('an officer leaves: a colleague changes the key, later tips open for who st
 
   const stays = await signIn(browser, 'officer-1')
   await stays.goto('/staff/queue/')
-  await expect(stays.locator('main')).toContainText('本单位的钥匙要更换')
+  await expect(stays.locator('main')).toContainText('区环保局的钥匙要更换')
   const between = await fileTip(stays)
   await stays.getByRole('link', { name: '去更换钥匙' }).click()
   await expectSound(stays)

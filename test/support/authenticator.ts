@@ -6,6 +6,7 @@ export interface Authenticator {
   code(): string
 }
 
+const ON_ITS_WAY_MS = 3000
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 export function fromBase32(text: string): Uint8Array {
@@ -22,8 +23,10 @@ export function createAuthenticator(
   let last = 0
   return {
     code() {
-      // The server takes a step late and a step early, so nobody has to wait for half a minute.
-      last = Math.max(totpStep(clock.now()) - 1, last + 1)
+      // The server takes a step late and a step early, so nobody has to wait for half a minute. One that is late when it
+      // arrives would be two late.
+      const arrival = new Date(clock.now().getTime() + ON_ITS_WAY_MS)
+      last = Math.max(totpStep(arrival) - 1, last + 1)
       return totpCode(bytes, last)
     },
   }
