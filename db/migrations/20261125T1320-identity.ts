@@ -17,7 +17,9 @@ const UP = [
     tip_id uuid not null references tip,
     purpose text not null check (purpose in ('tip.identity','tip.payee')),
     recipient text not null,
+    -- Locked once more, under a slot of its own.
     sealed bytea not null,
+    slot bigint not null,
     keeper text not null check (keeper = case purpose when 'tip.identity' then 'role-custodian' else 'role-finance' end),
     keeper_epoch integer not null,
     approver_epoch integer not null,
@@ -70,6 +72,8 @@ const UP = [
   // The requests about a case, and about a tip.
   `create index identity_request_case on identity_request (case_id)`,
   `create index identity_request_tip on identity_request (tip_id)`,
+  // Slots of what is gone already, until their keys are destroyed too.
+  `create table dropped_slot (slot bigint primary key)`,
   `create table payee_release (
     tip_id uuid primary key references tip,
     inner_layer bytea not null,
@@ -79,7 +83,7 @@ const UP = [
 ]
 
 const DOWN = [
-  `drop table payee_release, identity_request, two_layer_part`,
+  `drop table payee_release, dropped_slot, identity_request, two_layer_part`,
   `alter table tip drop column named`,
   `drop index member_role_payee`,
   `drop index member_role_identity`,

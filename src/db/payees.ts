@@ -1,6 +1,7 @@
 import type { Insertable, Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
 import type { PayeeReleaseTable, TwoLayerPartTable } from './tables.ts'
+import { dropLayers } from './wraps.ts'
 
 /** Where a claimed reward is to be paid, and whether an approver has taken the outer layer off. */
 export interface PayeeRow {
@@ -39,11 +40,7 @@ export async function replacePayee(
 /** Destroys what is known of where a reward goes: it was paid, or never will be. */
 export async function dropPayee(tx: Tx, tipId: string): Promise<void> {
   await tx.deleteFrom('payee_release').where('tip_id', '=', tipId).execute()
-  await tx
-    .deleteFrom('two_layer_part')
-    .where('tip_id', '=', tipId)
-    .where('purpose', '=', 'tip.payee')
-    .execute()
+  await dropLayers(tx, [tipId], 'tip.payee')
 }
 
 /** Answers false when somebody was first. */

@@ -5,6 +5,7 @@ import type { Hold, HoldReason, RetentionRule } from '../domain/retention.ts'
 import type { CaseRow } from './cases.ts'
 import type { Db, Tx } from './connect.ts'
 import type { RetentionHoldTable, RetentionRuleTable } from './tables.ts'
+import { dropLayers } from './wraps.ts'
 
 /** The operator's own rules, in the order they were given. */
 export async function operatorRules(db: Db | Tx): Promise<RetentionRule[]> {
@@ -211,7 +212,7 @@ export async function deleteLayers(
   purpose: 'tip.identity' | 'tip.payee',
 ): Promise<void> {
   if (tipIds.length === 0) return
-  await tx.deleteFrom('two_layer_part').where('tip_id', 'in', tipIds).where('purpose', '=', purpose).execute()
+  await dropLayers(tx, tipIds, purpose)
   if (purpose === 'tip.payee') await tx.deleteFrom('payee_release').where('tip_id', 'in', tipIds).execute()
   else {
     await tx

@@ -338,11 +338,17 @@ export interface TipWrapTable {
 }
 
 /** What two people open together; see sealing/two-layer.ts. */
+export interface DroppedSlotTable {
+  slot: number
+}
+
 export interface TwoLayerPartTable {
   tip_id: string
   purpose: 'tip.identity' | 'tip.payee'
   recipient: string
+  /** Locked under the slot; see services/two-layer-locks.ts. */
   sealed: Bytes
+  slot: number
   keeper: string
   keeper_epoch: number
   approver_epoch: number
@@ -728,6 +734,7 @@ export interface Database {
   tip_part: TipPartTable
   tip_wrap: TipWrapTable
   two_layer_part: TwoLayerPartTable
+  dropped_slot: DroppedSlotTable
   identity_request: IdentityRequestTable
   payee_release: PayeeReleaseTable
   case_note: CaseNoteTable

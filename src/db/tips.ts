@@ -49,7 +49,9 @@ export interface NewTip {
   /** Who a named reporter is. */
   readonly identity?: {
     readonly recipient: string
+    /** Locked under the slot. */
     readonly sealed: Uint8Array
+    readonly slot: number
     readonly keeper: string
     readonly keeperEpoch: number
     readonly approverEpoch: number
@@ -133,8 +135,9 @@ export async function insertTip(
           ${columns(tip.parts, (part) => part.sealed)}::bytea[], ${columns(tip.parts, (part) => part.blobKey)}::text[]
         ) as p (purpose, part, sealed, blob_key)
       ), new_identity as (
-        insert into two_layer_part (tip_id, purpose, recipient, sealed, keeper, keeper_epoch, approver_epoch, wrapped)
+        insert into two_layer_part (tip_id, purpose, recipient, sealed, slot, keeper, keeper_epoch, approver_epoch, wrapped)
         select ${tip.tip.id}::uuid, 'tip.identity', ${identity?.recipient ?? null}, ${bytesOf(identity?.sealed)}::bytea,
+          ${identity?.slot ?? null}::bigint,
           ${identity?.keeper ?? null}, ${identity?.keeperEpoch ?? null}::int, ${identity?.approverEpoch ?? null}::int,
           ${bytesOf(identity?.wrapped)}::bytea
         from accepted where ${identity !== null}::boolean

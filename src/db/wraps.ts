@@ -1,6 +1,6 @@
 import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
-import type { TipWrapTable } from './tables.ts'
+import type { TipWrapTable, TwoLayerPartTable } from './tables.ts'
 
 /** Wraps as stored: locked once more when their tip has a slot. Only services/tip-wraps.ts reads them. */
 export type WrapRow = Selectable<TipWrapTable> & { slot: number | null }
@@ -171,4 +171,29 @@ export async function storeLocked(
       .where('department_id', '=', departmentId)
       .execute()
   }
+}
+
+/** Deletes what is sealed in two layers; its slots' keys are destroyed after the commit, see {@link droppedSlots}. */
+export async function dropLayers(
+  tx: Tx,
+  tipIds: readonly string[],
+  purpose: TwoLayerPartTable['purpose'],
+): Promise<void> {
+  const gone = await tx
+    .deleteFrom('two_layer_part')
+    .where('tip_id', 'in', tipIds)
+    .where('purpose', '=', purpose)
+    .returning('slot')
+    .execute()
+  if (gone.length > 0) await tx.insertInto('dropped_slot').values(gone).execute()
+}
+
+/** Some slots whose keys are to be destroyed: what they locked is gone already. */
+export async function droppedSlots(db: Db, limit: number): Promise<number[]> {
+  const rows = await db.selectFrom('dropped_slot').select('slot').orderBy('slot').limit(limit).execute()
+  return rows.map(({ slot }) => slot)
+}
+
+export async function forgetSlots(db: Db, slots: readonly number[]): Promise<void> {
+  await db.deleteFrom('dropped_slot').where('slot', 'in', slots).execute()
 }

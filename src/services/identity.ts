@@ -33,6 +33,8 @@ import { isAge } from './cases/wraps.ts'
 import { lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
 import type { Sessions } from './sessions.ts'
+import { unlockLayers } from './two-layer-locks.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 import type { StaffSession } from './staff.ts'
 
 /** A request as those see it who have to do with it. */
@@ -164,7 +166,7 @@ const UNIQUE_VIOLATION = '23505'
 const notFound = (): DomainError => new DomainError('not-found', '没有这个申请，或者它不归您办理。')
 const invalid = (): DomainError => new DomainError('invalid-input', '密封的内容格式不对，请刷新页面重试。')
 
-export function createIdentity(deps: Deps, sessions: Sessions): Identity {
+export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks): Identity {
   const { db, clock, random, secrets } = deps
 
   const audit = (
@@ -237,6 +239,13 @@ export function createIdentity(deps: Deps, sessions: Sessions): Identity {
     const part = await findTwoLayer(db, tipId, 'tip.identity')
     if (!part) throw notFound()
     return part
+  }
+
+  /** @throws {DomainError} `not-found` for what was destroyed */
+  async function sealedOf(part: TwoLayerRow): Promise<Uint8Array> {
+    const sealed = await unlockLayers(locks, { purpose: 'tip.identity', tip: part.tip_id }, part)
+    if (sealed === null) throw notFound()
+    return sealed
   }
 
   function kindsFor(roles: readonly Role[]): RequestKind[] {
@@ -350,7 +359,7 @@ export function createIdentity(deps: Deps, sessions: Sessions): Identity {
         inner:
           keeps && row.inner_layer !== null ? { epoch: part.keeper_epoch, bytes: row.inner_layer } : null,
         askedFor: keeps ? { memberId: row.asked_by, recipient: row.asker_recipient } : null,
-        sealed: keeps && row.kind === 'reissue' ? part.sealed : null,
+        sealed: keeps && row.kind === 'reissue' ? await sealedOf(part) : null,
       }
     },
 
@@ -432,7 +441,7 @@ export function createIdentity(deps: Deps, sessions: Sessions): Identity {
         memberId: session.memberId,
         passed: row.passed,
         recipient: part.recipient,
-        sealed: part.sealed,
+        sealed: await sealedOf(part),
       }
     },
 

@@ -91,8 +91,8 @@ export function createServices(deps: Deps): Services {
   const cases = createCases(deps, keys, tipWraps, retention)
   const followMail = createFollowMail(deps)
   const rewardRules = createRewardRules(deps)
-  const rewards = createRewards(deps, rewardRules)
-  const identity = createIdentity(deps, sessions)
+  const rewards = createRewards(deps, rewardRules, locks)
+  const identity = createIdentity(deps, sessions, locks)
   return {
     plan: deps.plan,
     versions: deps.versions,
@@ -125,6 +125,6 @@ export function createServices(deps: Deps): Services {
     readiness,
     notices: createNotices(deps),
     retention,
-    upkeep: createUpkeep(deps, { cases, rewards, drafts, uploads, identity, retention, tipWraps }),
+    upkeep: createUpkeep(deps, { cases, rewards, drafts, uploads, identity, retention, tipWraps, locks }),
   }
 }

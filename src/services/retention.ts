@@ -313,6 +313,7 @@ export function createRetention(deps: Deps, locks: WrapLocks, sessions: Sessions
       await db.transaction().execute((tx) => forgetReceipt(tx, tipId, Buffer.from(random.bytes(32)), today))
       receipts += 1
     }
+    await locks.sweep()
     const audit = await deleteAuditBefore(db, startOfDay(addDays(today, -daysOn(rules, 'audit', today))))
     for (const [name, count] of Object.entries({ receipt: receipts, audit })) {
       if (count === 0) continue

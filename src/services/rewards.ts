@@ -72,6 +72,8 @@ import { collectionHash, newCollectionCode } from './collection-codes.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Deps } from './ports.ts'
 import type { RewardRules } from './reward-rules.ts'
+import { lockLayers, unlockLayers } from './two-layer-locks.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 
 /** Where the reporter's reward stands, as the reporter may know it. */
 export const REPORTER_STAGES = [
@@ -281,7 +283,7 @@ const unknownCode = (): DomainError =>
     { field: 'code', message: '没有这个领取码，请核对。' },
   ])
 
-export function createRewards(deps: Deps, rules: RewardRules): Rewards {
+export function createRewards(deps: Deps, rules: RewardRules, locks: WrapLocks): Rewards {
   const { db, clock, random, secrets } = deps
   const today = (): Day => dayOf(clock.now())
 
@@ -540,6 +542,8 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       if (!own) throw new DomainError('reward-transition', '这件举报没有可以领取的奖励。')
       const code = newCollectionCode(secrets, own.id, seed)
       const hash = collectionHash(secrets, code)
+      const address = { purpose: 'tip.payee', tip: tipId } as const
+      const locked = payee && (await lockLayers(locks, address, payee.sealed))
       return db.transaction().execute(async (tx) => {
         const row = await lockReward(tx, own.id)
         if (!row) throw notFound()
@@ -555,11 +559,11 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
           claimed_day: row.claimedDay ?? today(),
           code_hash: hash,
         })
-        if (payee) {
+        if (payee && locked) {
           await replacePayee(tx, {
             tip_id: tipId,
             recipient: payee.recipient,
-            sealed: Buffer.from(payee.sealed),
+            ...locked,
             keeper: payee.keeper,
             keeper_epoch: payee.keeperEpoch,
             approver_epoch: payee.approverEpoch,
@@ -605,7 +609,9 @@ export function createRewards(deps: Deps, rules: RewardRules): Rewards {
       const view = { tip: row.tipId, recipient: part.recipient, wrapped: null, inner: null, sealed: null }
       if (release !== null && mayPayTo(row, reader)) {
         const inner = { epoch: part.keeper_epoch, bytes: release.inner_layer }
-        return { ...view, inner, sealed: part.sealed }
+        const sealed = await unlockLayers(locks, { purpose: 'tip.payee', tip: row.tipId }, part)
+        if (sealed === null) throw notFound()
+        return { ...view, inner, sealed }
       }
       if (release === null && mayDecide(row, reader)) {
         return { ...view, wrapped: { epoch: part.approver_epoch, bytes: part.wrapped } }

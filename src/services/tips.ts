@@ -25,6 +25,7 @@ import { lookupOf } from './lookup.ts'
 import type { ReadyUpload, Uploads } from './uploads.ts'
 import type { Deps } from './ports.ts'
 import type { TipWrap, TipWraps } from './tip-wraps.ts'
+import { lockLayers } from './two-layer-locks.ts'
 import type { WrapLocks } from './wrap-locks.ts'
 
 /** A photo already sealed to the tip's own recipient and put into the file store. */
@@ -243,7 +244,9 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
   async function store(
     input: Filing,
     { found, promise, today }: { found: Route; promise: FilingPromise; today: Day },
-    sealed: Pick<NewTip, 'parts' | 'uploads' | 'identity'> & {
+    sealed: Pick<NewTip, 'parts' | 'uploads'> & {
+      /** Who a named reporter is, not locked yet. */
+      readonly identity: Omit<NonNullable<NewTip['identity']>, 'slot'> | null
       readonly receiptCode: string | null
       readonly tip: Omit<NewTip['tip'], 'slot'>
       readonly wraps: readonly TipWrap[]
@@ -267,7 +270,9 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
       dueCount: promise.conclude.count,
       dueUnit: promise.conclude.unit,
     })
-    const { receiptCode, ...written } = sealed
+    const { receiptCode, identity: named, ...written } = sealed
+    const address = { purpose: 'tip.identity', tip: written.tip.id } as const
+    const identity = named && { ...named, ...(await lockLayers(locks, address, named.sealed)) }
     const tip = { ...written.tip, slot: slot.slot }
 
     for (let attempt = 1; ; attempt += 1) {
@@ -301,6 +306,7 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
         ...written,
         tip,
         wraps,
+        identity,
         ledger: ledgerRow(ledgerFacts(caseNo), category, group, found.measureRefs),
         draft: input.draftId === null ? null : { id: input.draftId, digest: input.draftDigest ?? null },
         spend: input.spend ?? null,

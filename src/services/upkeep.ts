@@ -6,6 +6,7 @@ import type { Identity } from './identity.ts'
 import type { Retention } from './retention.ts'
 import type { Rewards } from './rewards.ts'
 import type { TipWraps } from './tip-wraps.ts'
+import type { WrapLocks } from './wrap-locks.ts'
 import type { Uploads } from './uploads.ts'
 
 /** What nobody does by hand. */
@@ -38,10 +39,11 @@ export function createUpkeep(
     readonly identity: Identity
     readonly retention: Retention
     readonly tipWraps: TipWraps
+    readonly locks: Pick<WrapLocks, 'sweep'>
   },
 ): Upkeep {
   const { db, clock, files } = deps
-  const { cases, rewards, drafts, uploads, identity, retention, tipWraps } = verbs
+  const { cases, rewards, drafts, uploads, identity, retention, tipWraps, locks } = verbs
   let sweptOn: Day | null = null
   // Only what was there before its wraps were locked: once done, done.
   let lockedAll = false
@@ -106,6 +108,7 @@ export function createUpkeep(
         lockedAll = !(stop?.aborted ?? false)
       }
       await retention.run(stop)
+      await locks.sweep()
       if (sweptOn === today) return
       if (await sweepBlobs(startOfDay(addDays(today, -ORPHAN_DAYS)), stop)) sweptOn = today
     },

@@ -1,4 +1,4 @@
-import { liveSlot, nextSlotRun } from '../db/wraps.ts'
+import { droppedSlots, forgetSlots, liveSlot, nextSlotRun } from '../db/wraps.ts'
 import { DomainError } from '../domain/errors.ts'
 import { openBytes, sealBytes } from '../sealing/aes.ts'
 import { EnvelopeError } from '../sealing/envelope-error.ts'
@@ -26,12 +26,15 @@ export interface WrapLocks {
   unlock(slot: number, purpose: string, locked: Uint8Array): Promise<Uint8Array | null>
   /** Answers when what was locked under them can never be opened again, by anybody. */
   destroy(slots: readonly number[]): Promise<void>
+  /** Destroys the keys of what was deleted since the last time. What a crash leaves is done the next time. */
+  sweep(): Promise<void>
   /** Whether the store holds the keys of what the database has; false e.g. after a restore without them. */
   check(): Promise<boolean>
 }
 
 /** Slots that one process takes at a time; those it has not used when it ends are never used. */
 const RUN = 64
+const SWEEP = 500
 
 export function createWrapLocks(deps: Pick<Deps, 'db' | 'random' | 'shredKeys'>): WrapLocks {
   const { db, random, shredKeys } = deps
@@ -87,5 +90,14 @@ export function createWrapLocks(deps: Pick<Deps, 'db' | 'random' | 'shredKeys'>)
     },
 
     destroy: (slots) => shredKeys.destroy(slots),
+
+    async sweep() {
+      for (;;) {
+        const slots = await droppedSlots(db, SWEEP)
+        if (slots.length === 0) return
+        await shredKeys.destroy(slots)
+        await forgetSlots(db, slots)
+      }
+    },
   }
 }

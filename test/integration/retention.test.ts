@@ -6,6 +6,8 @@ import { DomainError } from '../../src/domain/errors.ts'
 import { tipPlain } from '../../src/schemas/tip.ts'
 import { recordAudit } from '../../src/services/audit.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
+import { unlockLayers } from '../../src/services/two-layer-locks.ts'
+import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import type { CaseRetention } from '../../src/services/retention.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 import { fileTip, noonAfter, publishCase, staffOf, type Filed } from '../support/closed-case.ts'
@@ -179,9 +181,19 @@ describe('a closed case', () => {
     now = noonAfter(closed, 209)
     await night()
     expect(await layers()).toBe(1)
+    const part = await app.database.db
+      .selectFrom('two_layer_part')
+      .selectAll()
+      .where('tip_id', '=', tip.tipId)
+      .executeTakeFirstOrThrow()
+    // What a copy of the database from before holds.
+    const fromBackup = () =>
+      unlockLayers(createWrapLocks(app.deps), { purpose: 'tip.identity', tip: tip.tipId }, part)
+    expect(await fromBackup()).not.toBeNull()
     now = noonAfter(closed, 210)
     await night()
     expect(await layers()).toBe(0)
+    expect(await fromBackup()).toBeNull()
     expect(await opens(tip)).toBe(true)
     now = noonAfter(closed, 365)
     expect(await night()).toBe(1)

@@ -16,6 +16,8 @@ import { openGrant } from '../../src/sealing/department-keys.ts'
 import { sealNamed, type Reader, type TipSecrets } from '../../src/sealing/outgoing.ts'
 import { openInner, stripOuter } from '../../src/sealing/two-layer.ts'
 import { ownerOf } from '../../src/domain/roles.ts'
+import { unlockLayers } from '../../src/services/two-layer-locks.ts'
+import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import { createServices } from '../../src/services/index.ts'
 import { openTestApp, type TestApp } from '../support/app.ts'
 import { easyGate, proofFrom } from '../support/gate.ts'
@@ -158,7 +160,10 @@ describe('a tip that came sealed', () => {
     const custodian = await keyOf(ownerOf('custodian'), app.escrowIdentity)
     const inner = await stripOuter(address, approver, part.wrapped)
     const opened = await openInner(address, custodian, inner, part.recipient)
-    const bytes = await openPart({ identity: opened.identity, ...address, part: 0, sealed: part.sealed })
+    // As stored it is locked once more.
+    const sealedPart = await unlockLayers(createWrapLocks(app.deps), address, part)
+    if (!sealedPart) throw new Error('the slot has no key')
+    const bytes = await openPart({ identity: opened.identity, ...address, part: 0, sealed: sealedPart })
     expect(JSON.parse(fromUtf8(bytes))).toEqual(named)
     await expect(
       stripOuter(address, { ...approver, identity: custodian.identity }, part.wrapped),

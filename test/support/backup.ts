@@ -18,7 +18,7 @@ export async function backUpDatabase(db: Db): Promise<DatabaseBackup> {
   const rows = new Map<string, string>()
   for (const { name } of tables.rows) {
     const all = await sql<{ rows: string }>`
-      select coalesce(json_agg(one), '[]')::text as rows from ${sql.table(name)} as one`.execute(db)
+      select coalesce(json_agg(dumped), '[]')::text as rows from ${sql.table(name)} as dumped`.execute(db)
     rows.set(name, all.rows[0]?.rows ?? '[]')
   }
   const counters = await sql<{ name: string; value: number }>`
