@@ -80,7 +80,8 @@ function walkOver(): FormWalk {
   }
   const post: FormWalk['post'] = async (path, token, fields, photos = []) => {
     const form = new FormData()
-    for (const [name, value] of Object.entries({ token, ...fields })) form.append(name, String(value))
+    for (const [name, value] of Object.entries({ token, sealing: 'server', ...fields }))
+      form.append(name, String(value))
     for (const photo of photos) form.append('photos', new File([photo.slice()], 'photo.png'))
     const sent = new Response(form)
     const reply = await ask(path, {
