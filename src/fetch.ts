@@ -113,7 +113,7 @@ app.use(async (c, next) => {
 app.use(async (c, next) => {
   await next()
   // “Too often” is what says when to come again; an outage does so too, and is nobody's fault.
-  if (c.res.headers.has('retry-after') && c.res.status !== 503) await tarpit.hold()
+  if (!c.get('finished') && c.res.headers.has('retry-after') && c.res.status !== 503) await tarpit.hold()
 })
 
 app.use(async (c, next) => {

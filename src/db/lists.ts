@@ -12,6 +12,8 @@ export type EntryRow = Omit<Selectable<EntryTable>, 'grams' | 'search_name' | 'd
 
 export interface EntryCriteria {
   readonly search: SearchQuery | null
+  /** The search is known to hit more than a few: nobody counts again. */
+  readonly isCommon?: boolean
   /** In force on `today`, no longer, or both. */
   readonly state: 'listed' | 'past' | 'all'
   readonly today: Day
@@ -43,7 +45,7 @@ const ENTRY_COLUMNS = [
 /** What one search may cost: at 1,000,000 entries a tenth of a second. */
 const SEARCH_BOUNDS = {
   /** Up to so many hits are collected by the search index; beyond, walking the list in order finds a page sooner. */
-  fewHits: 5000,
+  fewHits: 2000,
   /** So many entries are walked through at a time: what is common in the whole list may be rare where one looks. */
   stretch: 20_000,
 }
@@ -80,6 +82,8 @@ export interface FoundEntries {
   readonly rows: EntryRow[]
   /** How far was looked when more may come after; null when everything was looked at, or the rows are `limit`. */
   readonly reached: EntryPosition | null
+  /** More than a few hits, wherever they are. */
+  readonly isCommon: boolean
 }
 
 /** Up to `limit` entries of one list. A search for common words may stop before the end, see {@link FoundEntries}. */
@@ -91,26 +95,27 @@ export async function listEntries(
   limit: number,
   bounds = SEARCH_BOUNDS,
 ): Promise<FoundEntries> {
-  const { search } = criteria
-  const hits = search === null ? null : await fewHits(db, search, bounds.fewHits)
-  if (hits?.length === 0) return { rows: [], reached: null }
+  const { search, isCommon = false } = criteria
+  const hits = search === null || isCommon ? null : await fewHits(db, search, bounds.fewHits)
+  if (hits?.length === 0) return { rows: [], reached: null, isCommon: false }
   const inOrder = (entries: ReturnType<typeof narrowed>) =>
     entries.orderBy('listed_on', 'desc').orderBy('entry_no', 'desc')
   const all = narrowed(db, list, criteria, after)
   if (search === null || hits !== null) {
     const wanted = hits ? all.where('id', '=', sql<string>`any(${hits}::uuid[])`) : all
-    return { rows: await rowsOf(inOrder(wanted).select(ENTRY_COLUMNS).limit(limit)), reached: null }
+    const rows = await rowsOf(inOrder(wanted).select(ENTRY_COLUMNS).limit(limit))
+    return { rows, reached: null, isCommon: false }
   }
   const stretch = inOrder(all).selectAll().limit(bounds.stretch)
   const found = inOrder(db.selectFrom(stretch.as('entry')).where((eb) => matches(eb, search)))
   const rows = await rowsOf(found.select(ENTRY_COLUMNS).limit(limit))
-  if (rows.length === limit) return { rows, reached: null }
+  if (rows.length === limit) return { rows, reached: null, isCommon: true }
   const end = await inOrder(all)
     .select(['listed_on', 'entry_no'])
     .offset(bounds.stretch - 1)
     .limit(1)
     .executeTakeFirst()
-  return { rows, reached: end ? { listedOn: end.listed_on, entryNo: end.entry_no } : null }
+  return { rows, reached: end ? { listedOn: end.listed_on, entryNo: end.entry_no } : null, isCommon: true }
 }
 
 /** A list's entries as far as indexes in its order tell them apart. */

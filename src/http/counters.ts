@@ -13,35 +13,41 @@ export type TellCounts = (period: string, counts: Readonly<Record<string, number
 
 // Whoever reports comes this way, the form's own questions and its refusals included: counted by the day, never finer
 // (the rows say no more either).
-const REPORTING: readonly (readonly [template: string, path: RegExp])[] = [
-  ['/report/…', /^\/report\//],
-  ['/track/', /^\/track\//],
-  ['/api/v1/tips', /^\/api\/v1\/tips(?:\/|$)/],
-  ['/api/v1/uploads', /^\/api\/v1\/uploads(?:\/|$)/],
-  ['/api/v1/receipts/…', /^\/api\/v1\/receipts(?:\/|$)/],
-  ['/api/v1/challenges', /^\/api\/v1\/challenges(?:\/|$)/],
-  ['/api/v1/routing', /^\/api\/v1\/routing$/],
-  ['/api/v1/recipients', /^\/api\/v1\/recipients$/],
-  ['/problems/…', /^\/problems\//],
-]
-const READING: typeof REPORTING = [
-  ['/', /^\/$/],
-  ['/assets/…', /^\/assets\//],
-  ['/api/v1/staff/…', /^\/api\/v1\/staff\//],
-  ['/staff/…', /^\/staff\//],
-  ['/proof/{id}/', /^\/proof\//],
-  ...['measures', 'departments', 'cases', 'lists', 'rewards', 'about'].map(
-    (name) => [`/${name}/…`, new RegExp(`^/${name}/`)] as const,
+const REPORTING: Readonly<Record<string, string>> = {
+  '/report': '/report/…',
+  '/track': '/track/',
+  '/problems': '/problems/…',
+  '/api/v1/tips': '/api/v1/tips',
+  '/api/v1/uploads': '/api/v1/uploads',
+  '/api/v1/receipts': '/api/v1/receipts/…',
+  '/api/v1/challenges': '/api/v1/challenges',
+  '/api/v1/routing': '/api/v1/routing',
+  '/api/v1/recipients': '/api/v1/recipients',
+}
+const READING: typeof REPORTING = {
+  '/': '/',
+  '/assets': '/assets/…',
+  '/api/v1/staff': '/api/v1/staff/…',
+  '/staff': '/staff/…',
+  '/proof': '/proof/{id}/',
+  '/healthz': '/healthz',
+  '/readyz': '/readyz',
+  ...Object.fromEntries(
+    ['measures', 'departments', 'cases', 'lists', 'rewards', 'about'].map((name) => [
+      `/${name}`,
+      `/${name}/…`,
+    ]),
   ),
-  ['/api/v1/…', /^\/api\/v1\//],
-  ['/healthz', /^\/healthz$/],
-  ['/readyz', /^\/readyz$/],
-]
+}
+const API = '/api/v1/'
 const BUCKETS_MS = [50, 200, 1000, 5000]
 const TEN_MINUTES_MS = 600_000
 
-const templateIn = (table: typeof REPORTING, path: string): string | undefined =>
-  table.find(([, pattern]) => pattern.test(path))?.[0]
+/** What a path begins with: its first part, of the API the part after the version. */
+function headOf(path: string): string {
+  const end = path.indexOf('/', path.startsWith(API) ? API.length : 1)
+  return end < 0 ? path : path.slice(0, end)
+}
 
 function bucketOf(ms: number): string {
   const limit = BUCKETS_MS.find((one) => ms < one)
@@ -57,6 +63,8 @@ export function createRequestCounters(tell: TellCounts): RequestCounters {
     day: { period: '', counts: new Map<string, number>() },
     tenMinutes: { period: '', counts: new Map<string, number>() },
   }
+  /** End of the present ten minutes, in ms since 1970; days end with one too. */
+  let until = 0
   // Told by the clock, never by the first request after it: that would tell when it came.
   let ended: [period: string, counts: Readonly<Record<string, number>>][] = []
 
@@ -68,8 +76,10 @@ export function createRequestCounters(tell: TellCounts): RequestCounters {
   }
 
   function move(now: Date): void {
+    if (now.getTime() < until) return
     turnTo(tallies.day, dayOf(now))
     const start = Math.floor(now.getTime() / TEN_MINUTES_MS) * TEN_MINUTES_MS
+    until = start + TEN_MINUTES_MS
     turnTo(tallies.tenMinutes, new Date(start).toISOString().slice(0, 16))
   }
 
@@ -81,9 +91,11 @@ export function createRequestCounters(tell: TellCounts): RequestCounters {
     },
     count(path, status, ms, now) {
       move(now)
-      const reporting = templateIn(REPORTING, path)
+      const head = headOf(path)
+      const reporting = REPORTING[head]
       const { counts } = reporting === undefined ? tallies.tenMinutes : tallies.day
-      const key = `${reporting ?? templateIn(READING, path) ?? 'other'} ${status} ${bucketOf(ms)}`
+      const reading = READING[head] ?? (path.startsWith(API) ? '/api/v1/…' : 'other')
+      const key = `${reporting ?? reading} ${status} ${bucketOf(ms)}`
       counts.set(key, (counts.get(key) ?? 0) + 1)
     },
   }

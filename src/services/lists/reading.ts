@@ -63,6 +63,7 @@ export interface ListFacets {
 }
 
 const EXPORT_BATCH = 1000
+const MOST_COMMON = 500
 
 /** What everybody sees of the lists. */
 export function createListReading({
@@ -72,6 +73,24 @@ export function createListReading({
   versions,
 }: Pick<Deps, 'db' | 'clock' | 'plan' | 'versions'>) {
   const today = (): Day => dayOf(clock.now())
+  // Searches that hit more than a few: their next pages need not find that out again. Being out of date costs time only.
+  const common = new Set<string>()
+
+  async function entries(
+    list: string,
+    criteria: EntryCriteria,
+    after: EntryPosition | null,
+    limit: number,
+  ): Promise<FoundEntries> {
+    const key = JSON.stringify(criteria.search)
+    const found = await listEntries(db, list, { ...criteria, isCommon: common.has(key) }, after, limit)
+    if (found.isCommon) {
+      if (common.size >= MOST_COMMON) common.clear()
+      common.add(key)
+    }
+    return found
+  }
+
   const counts = remembered(versions, 'lists', (day) => countEntries(db, day))
   const facets = remembered(versions, 'lists', async () => {
     const found = new Map<string, { authorities: string[]; years: { first: number; last: number } | null }>()
@@ -136,7 +155,7 @@ export function createListReading({
       const criteria = criteriaOf(filter, at)
       if (!criteria) return { items: [], next: null, reached: null }
       const size = Math.min(Math.max(1, limit), 200)
-      const { rows, reached } = await listEntries(db, list, criteria, after, size + 1)
+      const { rows, reached } = await entries(list, criteria, after, size + 1)
       const shown = rows.slice(0, size)
       const last = shown.at(-1)
       const end = rows.length > size && last ? { listedOn: last.listed_on, entryNo: last.entry_no } : reached
@@ -207,7 +226,7 @@ export function createListReading({
         const snapshot = await plan.current()
         let after: EntryPosition | null = null
         while (criteria) {
-          const { rows, reached }: FoundEntries = await listEntries(db, list, criteria, after, EXPORT_BATCH)
+          const { rows, reached }: FoundEntries = await entries(list, criteria, after, EXPORT_BATCH)
           const last = rows.at(-1)
           yield rows
             .map((row) => {
