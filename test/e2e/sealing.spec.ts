@@ -155,6 +155,29 @@ test('where the browser cannot seal, nothing goes out and the form without a scr
   await expect(page.getByText('内容由本站服务器在内存里密封')).toBeVisible()
 })
 
+test('a worker that never answers is given up, and nothing goes out', async ({ page }) => {
+  await page.clock.install()
+  await page.route('**/seal-worker*', (route) => route.fulfill({ contentType: 'text/javascript', body: '' }))
+  const sent = watchSent(page)
+  await page.goto('/report/')
+  await page.getByLabel('建设工地扬尘').check()
+  await page.getByLabel('房屋建设').check()
+  const asked = page.waitForRequest('**/seal-worker*')
+  await next(page)
+  await asked
+  const failure = page.getByRole('alert').filter({ hasText: '没能在您的设备上密封' })
+  await page.clock.fastForward(60_000)
+  await expect(failure).toBeFocused()
+  await expect(failure.getByRole('link', { name: '不用脚本的表单' })).toHaveAttribute(
+    'href',
+    '/report/?plain=1',
+  )
+  await expect(page.getByLabel('具体地点')).toBeDisabled()
+  const before = sent.posts.length
+  await next(page)
+  expect(sent.posts).toHaveLength(before)
+})
+
 test('a page whose script never came keeps the fields shut', async ({ page }) => {
   await page.goto('/report/')
   await page.getByLabel('其他或不清楚').check()
