@@ -209,6 +209,14 @@ test('a key that is not the signed one is refused, and nothing is sealed to it',
   expect(sent.posts).toEqual([])
   await page.unroute('**/api/v1/recipients')
 
+  // The page is from before the route changed: it says so, and nothing is filed before the reporter has seen to whom.
+  const readers = page.locator('[data-readers]')
+  const present = (await readers.getAttribute('data-readers')) ?? ''
+  await readers.evaluate((node) => node.setAttribute('data-readers', 'qu-huanbao qu-daqiban'))
+  await page.getByRole('button', { name: '提交' }).click()
+  await expect(page.getByRole('alert').filter({ hasText: '刚才没有提交：承办单位变了' })).toBeVisible()
+  await expect(readers).toHaveAttribute('data-readers', present)
+
   // The keys changed while the page lay open: it seals to the new ones by itself.
   const problem = { type: '/problems/stale-recipients/', title: '收件的钥匙变了', status: 409 }
   await page.route('**/api/v1/tips', (route) => route.fulfill({ status: 409, json: problem }), { times: 1 })
