@@ -124,6 +124,20 @@ test('words, place, phone, photos and code leave the browser sealed, and the off
   for (const image of await sealed.locator('img').all()) {
     await expect.poll(() => image.evaluate((node: HTMLImageElement) => node.naturalWidth)).toBeGreaterThan(0)
   }
+
+  // A photo that was damaged where it lies is told in words, and the rest is shown.
+  await officer.route('**/tip.photo/0', async (route) => {
+    const reply = await route.fetch()
+    const body = await reply.body()
+    const middle = body.length >> 1
+    body[middle] = (body[middle] ?? 0) ^ 1
+    await route.fulfill({ response: reply, body })
+  })
+  await officer.reload()
+  await expect(sealed.locator('.notice-warn')).toHaveText('举报照片 1没有显示：密封的内容损坏了，打不开。')
+  await expect(sealed).toContainText(WORDS)
+  await expect(sealed.getByAltText('举报照片 2')).toBeVisible()
+  await expect(sealed.locator('img')).toHaveCount(1)
   await officer.context().close()
 })
 
