@@ -184,6 +184,20 @@ describe('a tip that came sealed', () => {
     expect(other.body.type).toBe('/problems/idempotency-conflict/')
   })
 
+  it('is one tip, however often what was sent is played back under keys of its own', async () => {
+    const secrets = await newSecrets()
+    const sealed = await sealedTip(secrets, await usual())
+    expect((await post({ gate: await proof(), sealed })).status).toBe(201)
+    const other = await newSecrets()
+    const sameCode = { ...(await sealedTip(other, await usual())), auth: secrets.auth }
+    for (const played of [sealed, sealed, sameCode]) {
+      const answer = await post({ gate: await proof(), sealed: played })
+      expect([answer.status, answer.body.type]).toEqual([422, '/problems/idempotency-conflict/'])
+    }
+    expect(await stored(other)).toBeUndefined()
+    expect(await app.openNarrative(secrets.tip, HOLDER)).toEqual(NARRATIVE)
+  })
+
   it('is refused for a key that is not the present one, and taken when it is wrapped anew', async () => {
     const secrets = await newSecrets()
     const before = await usual()
