@@ -312,6 +312,9 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
         spend: input.spend ?? null,
       })
       if (outcome === 'stored') return { ...filed, repeated: false }
+      if (outcome === 'tip-taken') {
+        throw new DomainError('idempotency-conflict', '这一份已经收下了，是用另一个 Idempotency-Key 交的。')
+      }
       if (outcome === 'repeated' || outcome === 'draft-changed') {
         const winner = await earlier(input.idempotencyKey, input.fingerprint)
         if (winner) return { ...winner, repeated: true }

@@ -304,4 +304,17 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     expect((await signIn(address(), 'first')).status).toBe(403)
     expect(await run('staff', 'remove', 'first')).toMatchObject({ code: 1 })
   })
+
+  it('says where the trail of staff actions was changed, and fails', async () => {
+    const whole = await run('staff', 'audit')
+    expect(whole).toMatchObject({ code: 0, err: '' })
+    const count = /^(\d+) of \1 rows are unbroken\. /.exec(whole.out)?.[1]
+    expect(Number(count)).toBeGreaterThan(3)
+    await administer(env['DATABASE_URL'] ?? '', `update staff_audit set object = 'nobody' where no = 3`)
+    const broken = await run('staff', 'audit')
+    expect(broken.code).toBe(1)
+    expect(broken.out).toContain(`2 of ${count} rows are unbroken.`)
+    expect(broken.err).toContain('Row 3 was changed.\n')
+    expect(broken.err).toContain('The trail of staff actions is not as it was written.')
+  })
 })

@@ -4,6 +4,7 @@ import { pairOf } from '../../sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
 import { MAX_MESSAGE, type Side } from '../../domain/message.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
+import { EnvelopeError, type EnvelopeErrorCode } from '../../sealing/envelope-error.ts'
 import { openMessage, openMessagePhoto, sealMessage } from '../../sealing/message.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
 import { fetchPage } from './fetch-page.ts'
@@ -57,7 +58,15 @@ const reporterWords: string[] = []
 const say = (text: string): void => {
   if (status) status.textContent = text
 }
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '没有成功，请重试。')
+const UNOPENED: Readonly<Record<EnvelopeErrorCode, string>> = {
+  'wrong-key': '不是封给这把钥匙的。',
+  damaged: '密封的内容损坏了，打不开。',
+  mismatch: '密封的内容和这里对不上，可能被人调换过。',
+}
+const messageOf = (error: unknown): string => {
+  if (error instanceof EnvelopeError) return UNOPENED[error.code]
+  return error instanceof Error ? error.message : '没有成功，请重试。'
+}
 const tell = (error: unknown): void => {
   say(messageOf(error))
 }
