@@ -219,6 +219,8 @@ export interface KeyGrantTable {
   member_id: string | null
   wrapped: Bytes
   granted_by: string | null
+  /** That the recipient is the member's own; see `vouchForMember`. */
+  voucher: string | null
 }
 
 export interface StaffAuditTable {

@@ -5,11 +5,13 @@ import type { Role } from '../../src/domain/case.ts'
 import type { DomainError } from '../../src/domain/errors.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
-import { createKeyPair } from '../../src/sealing/age-identity.ts'
+import { createKeyPair, pairOf } from '../../src/sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart, sealPart } from '../../src/sealing/envelope.ts'
+import { isVouched, vouchForMember } from '../../src/sealing/member-voucher.ts'
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
+import { verifyRecipientList } from '../../src/sealing/recipient-list.ts'
 import { makeEpoch, rewrap, vouch } from '../../src/sealing/rotation.ts'
 import { openInner, openPassed, passOn, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -28,6 +30,8 @@ const people = {} as Record<
 
 async function seat(department: string, role: Role, keyRole?: KeyRole): Promise<TestMember> {
   const member = await signInAs(app, department, [role])
+  // So that somebody has vouched for who may be passed a name.
+  if (role === 'officer') await app.services.keys.grantFromEscrow(app.escrowIdentity, member.session.username)
   if (keyRole) {
     const escrow = keyRole === 'approver' ? app.approverEscrowIdentity : app.escrowIdentity
     await app.services.keys.grantFromEscrow(escrow, member.session.username, ownerOf(keyRole))
@@ -280,6 +284,39 @@ describe('a request', () => {
     ])
   })
 
+  it('is not passed on to a recipient that was put into the database', async () => {
+    const id = await ask(people.officer, named)
+    await strip(people.approver, id)
+    const { memberId } = people.officer.session
+    const put = (recipient: string) =>
+      app.database.db.updateTable('member').set({ recipient }).where('id', '=', memberId).execute()
+    const askedFor = async () => {
+      const found = (await app.services.identity.detail(people.custodian.session, id)).askedFor
+      if (!found) throw new Error('nothing to pass on')
+      return found
+    }
+    const { root, entries } = await app.services.recipients.list()
+    const present = verifyRecipientList(entries, root ?? '').get(HOLDER)
+    if (!present) throw new Error('the department has no key')
+    const thief = await createKeyPair()
+    await put(thief.recipient)
+    // What would happen if the browser believed the server; the server does not take it either.
+    const { tip, inner, recipient } = await app.services.identity.detail(people.custodian.session, id)
+    const address = { purpose: 'tip.identity', tip } as const
+    const key = await roleKey(people.custodian, 'custodian', inner?.epoch ?? 0)
+    const { identity } = await openInner(address, key, inner?.bytes ?? new Uint8Array(), recipient)
+    const to = { ...address, request: id, member: memberId }
+    const passed = await passOn(to, identity, (await askedFor()).recipient)
+    expect((await openPassed(to, passed, thief.identity, recipient)).identity).toBe(identity)
+    expect(await refusal(pass(people.custodian, id))).toBe('forbidden')
+    expect(isVouched(present, await askedFor())).toBe(false)
+
+    await put((await pairOf(people.officer.identity)).recipient)
+    expect(isVouched(present, await askedFor())).toBe(true)
+    await pass(people.custodian, id)
+    expect(await read(people.officer, id)).toEqual({ name: NAME, contact: CONTACT })
+  })
+
   it('is seen by nobody who has nothing to do with it', async () => {
     const id = await ask(people.officer, named)
     const seen: Record<string, string> = {}
@@ -498,8 +535,12 @@ describe('the key of a role', () => {
     expect(waiting.map(({ memberId }) => memberId)).toContain(newcomer.session.memberId)
     const age = await sealedText(randomUUID(), 'x')
     const grants = [{ epoch: 1, wrapped: age }]
-    const give = (by: TestMember, to: TestMember) =>
-      refusal(app.services.keys.addGrants(by.session, to.session.memberId, grants, approvers))
+    const { identity } = await roleKey(people.approver, 'approver', 1)
+    const give = async (by: TestMember, { session: { memberId }, identity: own }: TestMember) => {
+      const { recipient } = await pairOf(own)
+      const voucher = vouchForMember({ department: approvers, epoch: 1 }, { memberId, recipient }, identity)
+      return refusal(app.services.keys.addGrants(by.session, memberId, grants, voucher, approvers))
+    }
     expect(await give(people.custodian, newcomer)).toBe('forbidden')
     expect(await give(people.approver, people.officer)).toBe('invalid-input')
     expect(await give(people.approver, newcomer)).toBe('done')
@@ -523,20 +564,11 @@ describe('the key of a role', () => {
     const { rotations } = app.services
     expect((await rotations.stateFor(people.approver.session, approvers))?.replaceSince).not.toBeNull()
     const { epoch, holders, escrow, place } = await rotations.plan(people.approver.session, approvers)
-    const made = await makeEpoch(
-      { department: approvers, epoch },
-      holders.map(({ recipient }) => recipient),
-      escrow,
-    )
+    const made = await makeEpoch({ department: approvers, epoch }, holders, escrow)
     await rotations.rotate(people.approver.session, {
       owner: approvers,
+      ...made,
       epoch,
-      recipient: made.recipient,
-      grants: holders.map(({ memberId }, index) => ({
-        memberId,
-        wrapped: made.grants[index] ?? new Uint8Array(),
-      })),
-      escrow: made.escrow,
       voucher: vouch(
         { department: approvers, epoch },
         made,

@@ -153,7 +153,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   'GET /staff/recipients': { expected: signedIn },
   // Nobody here holds a key, so nobody has one to give.
   'POST /staff/grants': {
-    body: () => ({ memberId: randomUUID(), grants: [{ epoch: 1, wrapped: 'AAAA' }] }),
+    body: () => ({ memberId: randomUUID(), grants: [{ epoch: 1, wrapped: 'AAAA' }], voucher: '' }),
     expected: { nobody: 401, others: 403 },
   },
   'GET /staff/rotation': { expected: { nobody: 401, others: 403 } },
@@ -161,7 +161,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     body: () => ({
       epoch: 2,
       recipient: 'age1',
-      grants: [{ memberId: randomUUID(), wrapped: 'AAAA' }],
+      grants: [{ memberId: randomUUID(), wrapped: 'AAAA', voucher: '' }],
       escrow: 'AAAA',
       voucher: { previous: '', day: '2026-11-25', verifier: '', signature: '' },
     }),

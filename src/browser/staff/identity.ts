@@ -3,11 +3,13 @@ import { createReceiptCode, formatReceiptCode } from '../../domain/receipt.ts'
 import { ownerOf, type KeyRole } from '../../domain/roles.ts'
 import { fromUtf8 } from '../../sealing/bytes.ts'
 import { openPart } from '../../sealing/envelope.ts'
+import { isVouched, type Vouched } from '../../sealing/member-voucher.ts'
 import { deriveReceipt } from '../../sealing/receipt-keys.ts'
 import { openInner, passOn, stripOuter, type RoleIdentity } from '../../sealing/two-layer.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
 import { sealForRoles } from './seal-for-roles.ts'
 import { bytes, getJson, postJson, random, Refused, toBase64Url, wakeDepartmentKeys } from './session.ts'
+import { signedKeys } from './signed-keys.ts'
 import { ensureRecent } from './step-up.ts'
 
 interface Layer {
@@ -22,7 +24,8 @@ interface Request {
   readonly recipient: string
   readonly wrapped: Layer | null
   readonly inner: Layer | null
-  readonly askedFor: { readonly memberId: string; readonly recipient: string } | null
+  readonly department: string
+  readonly askedFor: Vouched | null
   readonly sealed: string | null
 }
 
@@ -97,6 +100,12 @@ async function pass(): Promise<void> {
   const { request, identity } = await openHere()
   if (!request.askedFor) throw new Error('这个申请已经处理过了，请刷新页面。')
   const { memberId: member, recipient } = request.askedFor
+  const present = (await signedKeys()).get(request.department)
+  if (!present || !isVouched(present, request.askedFor)) {
+    throw new Error(
+      '申请人登记的钥匙没有经过其单位的同事核对，或者和核对过的不一样，没有转交。请申请人让同事在“成员”页核对指纹，之后再转交。',
+    )
+  }
   const passed = await passOn({ ...addressOf(request), request: request.id, member }, identity, recipient)
   await postJson(`${base}/pass`, { passed: toBase64Url(passed) })
 }
