@@ -49,10 +49,10 @@ export interface PlainMessage {
 export interface CaseMessages {
   /**
    * An officer of the department that holds the case writes to one of its reporters. It counts as work on the case.
-   * @returns the number
+   * @returns as {@link CaseMessages.answer}
    * @throws {DomainError} `not-found`, `case-transition`, `two-people`, `stale-version`, `invalid-input`
    */
-  write(reader: Reader, caseNo: string, message: NewMessage): Promise<number>
+  write(reader: Reader, caseNo: string, message: NewMessage): Promise<boolean>
   /** The sealed bytes of a photo. @throws {DomainError} `not-found` */
   messagePhoto(reader: Reader, caseNo: string, tipId: string, photo: string): Promise<Uint8Array>
   /** The caller has checked the receipt, here and below. Null when the tip is gone. */
@@ -111,7 +111,7 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
     async write(reader, caseNo, message) {
       const { row: seen } = await findVisible(db, reader, caseNo)
       if (!rolesFor(seen, reader).includes('officer')) throw noSuchCase()
-      await db.transaction().execute(async (tx) => {
+      return db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
         if (!row || !rolesFor(row, reader).includes('officer')) throw noSuchCase()
         mustBeOpen(row, 'officer')
@@ -120,7 +120,7 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
         const refused = mayOfficer(factsOf(row, today, reader, {}))
         if (refused) throw new DomainError(refused.code, refused.message)
         const isNew = await storeMessage(tx, message, { row, now, today, reader, asks: false })
-        if (!isNew) return
+        if (!isNew) return false
         await markFollowers(tx, row.id, message.tipId)
         await setWorkers(tx, row.id, [...new Set([...row.worked_by, reader.memberId])])
         await recordAudit(tx, {
@@ -130,8 +130,8 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
           action: 'message.send',
           object: caseNo,
         })
+        return true
       })
-      return message.number
     },
 
     async messagePhoto(reader, caseNo, tipId, photo) {
