@@ -19,10 +19,11 @@ const KEY = /^[\x21-\x7e]{16,200}$/
 const notOpen = (): DomainError => new DomainError('not-found', '请先用查询码打开您的举报。')
 
 /** The thread as the API answers it. */
-export function threadJson({ tipId, recipients, open, asked, messages }: OpenedThread) {
+export function threadJson({ tipId, recipients, recipientMac, open, asked, messages }: OpenedThread) {
   return {
     tip: tipId,
     recipients,
+    recipientMac,
     next: messages.length + 1,
     open,
     asked,
@@ -137,13 +138,16 @@ export async function takeAnswer(
       [{ field: 'Idempotency-Key', message: '缺少或格式不对。' }],
     )
   }
-  const thread = await services.receipts.thread(cookie)
-  if (!thread) throw notOpen()
+  if (!(await services.receipts.thread(cookie))) throw notOpen()
+  const seal = async (bytes: Uint8Array): Promise<StoredPhoto> => {
+    const to = await services.receipts.sealsTo(cookie)
+    if (!to) throw notOpen()
+    return services.photos.sealMessage(bytes, to)
+  }
   await takeMessage(services, request, {
     schema: answerBody,
     ofForm: (json) => ({ sealed: json('sealed'), plain: json('plain') }),
-    photosOf: (body) =>
-      'sealed' in body ? body.sealed.photos : (bytes) => services.photos.sealMessage(bytes, thread),
+    photosOf: (body) => ('sealed' in body ? body.sealed.photos : seal),
     count: () => {
       services.limits.take('uploads', client)
     },

@@ -69,7 +69,7 @@ const OWNER = /^[a-z][a-z0-9-]{0,63}$/
 const DAY = /^\d{4}-\d{2}-\d{2}$/
 
 /** The seed of the signing key that belongs to an age secret. Whoever holds the one has the other. */
-const seedOf = (identity: string): Uint8Array =>
+export const seedOf = (identity: string): Uint8Array =>
   deriveKey(utf8(identity.trim().toUpperCase()), 'recipients/sign')
 
 /** The public half of the signing key that belongs to an age secret; the escrow's is the root of the list. */

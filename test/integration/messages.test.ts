@@ -2,9 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startOfDay } from '../../src/domain/day.ts'
 import { RECEIPT_COOKIE } from '../../src/http/session-cookie.ts'
-import { toBase64Url } from '../../src/sealing/bytes.ts'
+import { createKeyPair } from '../../src/sealing/age-identity.ts'
+import { fromUtf8, toBase64Url } from '../../src/sealing/bytes.ts'
+import { openPart } from '../../src/sealing/envelope.ts'
 import { openMessage, openMessagePhoto, sealMessage, sealMessagePhoto } from '../../src/sealing/message.ts'
-import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
+import type { SealedNarrative } from '../../src/sealing/outgoing.ts'
+import { areOwnRecipients, deriveReceipt, tipRecipientMac } from '../../src/sealing/receipt-keys.ts'
+import { isReporters, signReissued } from '../../src/sealing/reissued.ts'
 import { wrapTipKey } from '../../src/sealing/tip-keys.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
 import { createFollowMail } from '../../src/services/follow-mail.ts'
@@ -412,6 +416,68 @@ describe('an opened receipt', () => {
     const stored = await app.services.cases.messagePhoto(officer.session, tip.caseNo, tip.tipId, photo)
     const identity = await app.tipIdentity(tip.tipId, HOLDER)
     expect(await openMessagePhoto({ tip: tip.tipId, photo }, identity, stored)).toEqual(picture)
+  })
+
+  it('is sealed to nobody when the tip’s key is not the one its reporter vouched for', async () => {
+    const { recipient } = await createKeyPair()
+    const keys = await deriveReceipt(tip.code)
+    const byCode = await open(tip)
+    const byAuth = await app.services.receipts.openAuth(keys.auth)
+    const named = async () => {
+      const thread = await app.services.receipts.thread(byAuth)
+      if (!thread) throw new Error('no thread')
+      return { ...thread, tip: thread.tipId }
+    }
+    expect(areOwnRecipients(keys, await named())).toBe(true)
+    // Without the code there is nothing to check with here.
+    const plain = { key: randomUUID(), text: '不该有的', photos: [] }
+    const refused = { code: 'recipients-refused' }
+    await expect(app.services.receipts.answer(byAuth, plain)).rejects.toMatchObject(refused)
+
+    const change = (set: { recipient: string; recipient_mac?: string | null }) =>
+      app.database.db.updateTable('tip').set(set).where('id', '=', tip.tipId).execute()
+    const forged = tipRecipientMac(toBase64Url(new Uint8Array(32)), tip.tipId, recipient)
+    // Swapped; with a voucher of somebody else; with none, as if the tip were from before.
+    for (const set of [
+      { recipient },
+      { recipient, recipient_mac: forged },
+      { recipient, recipient_mac: null },
+    ]) {
+      await change(set)
+      expect(areOwnRecipients(keys, await named())).toBe(false)
+      const form = new FormData()
+      form.append('plain', JSON.stringify({ text: '不该有的' }))
+      form.append('photos', new File([(await jpegWithExif()).slice()], 'IMG_1.jpg'))
+      const before = await blobs()
+      expect((await asReporter(tip, form, { json: false, cookie: byCode })).status).toBe(503)
+      await expect(app.services.receipts.answer(byCode, plain)).rejects.toMatchObject(refused)
+      expect([await textsOf(tip), await blobs()]).toEqual([[], before])
+    }
+  })
+
+  it('goes to no other reporter than the one sealed into the tip', async () => {
+    const identity = await app.tipIdentity(tip.tipId, HOLDER)
+    const told = async () => {
+      const [found] = (await app.services.cases.detail(officer.session, tip.caseNo)).tips
+      if (!found?.narrative) throw new Error('no tip')
+      const part = { purpose: 'tip.narrative', tip: tip.tipId, part: 0 } as const
+      const opened = await openPart({ ...part, identity, sealed: found.narrative })
+      const { reporterRecipient } = JSON.parse(fromUtf8(opened)) as SealedNarrative
+      const { reporterRecipient: recipient, reporterSignature: signature } = found
+      return [{ tip: tip.tipId, recipient, signature }, reporterRecipient] as const
+    }
+    const { entries } = await app.services.recipients.list()
+    expect(isReporters(...(await told()), entries)).toBe(true)
+    const { recipient } = await createKeyPair()
+    const own = await createKeyPair()
+    for (const reporter_signature of [null, signReissued({ tip: tip.tipId, recipient }, own.identity)]) {
+      await app.database.db
+        .updateTable('tip')
+        .set({ reporter_recipient: recipient, reporter_signature })
+        .where('id', '=', tip.tipId)
+        .execute()
+      expect(isReporters(...(await told()), entries)).toBe(false)
+    }
   })
 
   it('takes a photo without what the camera wrote into it', async () => {

@@ -1,7 +1,7 @@
 import { leaks } from '../../domain/leak.ts'
-import type { Narrative } from '../../domain/tip.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
+import type { SealedNarrative } from '../../sealing/outgoing.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
 import { element } from './element.ts'
 import { fetchPage } from './fetch-page.ts'
@@ -47,6 +47,7 @@ const QUEUE = '/staff/queue/'
 let tips: readonly Tip[] = []
 /** The secret of each tip that was opened in this page. */
 const secrets = new Map<string, string>()
+const narratives = new Map<string, SealedNarrative>()
 const reporterWords: string[] = []
 
 const say = (text: string): void => {
@@ -126,7 +127,8 @@ async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<
     part: 0,
     sealed: bytes(tip.narrative),
   })
-  const narrative = JSON.parse(fromUtf8(opened)) as Narrative
+  const narrative = JSON.parse(fromUtf8(opened)) as SealedNarrative
+  narratives.set(tip.id, narrative)
   reporterWords.push(narrative.description, narrative.place, narrative.callback ?? '')
   const card = element('div', '', sealedBox)
   card.className = 'card'
@@ -247,6 +249,7 @@ async function refresh(forget: HTMLFormElement | null): Promise<boolean> {
   keepTyped(old, next, forget)
   old.replaceWith(document.adoptNode(next))
   secrets.clear()
+  narratives.clear()
   reporterWords.length = 0
   tips = []
   await open()
@@ -457,8 +460,12 @@ async function submit(form: HTMLFormElement): Promise<void> {
       const seal = (): Promise<SealedMessage> => {
         const tip = tips.find(({ id }) => id === form.dataset['tip'])
         const identity = tip && secrets.get(tip.id)
-        if (!tip || identity === undefined) throw new Error('请先解锁，再给举报人留言。')
-        return sealForm(form, tip, identity)
+        const narrative = tip && narratives.get(tip.id)
+        const page = root()
+        if (!tip || identity === undefined || !narrative || !page) {
+          throw new Error('请先解锁，再给举报人留言。')
+        }
+        return sealForm(form, page, tip, { identity, narrative })
       }
       if (data.has('ask')) return act(form, 'ask_reporter', async () => ({ ...(await seal()) }))
       return save(form, '已密封发出。', async () => {

@@ -1,8 +1,13 @@
 import { MAX_MESSAGE, MAX_MESSAGE_PHOTOS, type Side } from '../../domain/message.ts'
 import { MAX_PHOTO_BYTES, photoRefusal } from '../../domain/photo.ts'
+import { ownerOf } from '../../domain/roles.ts'
 import { cleanText } from '../../domain/tip.ts'
 import { pairOf } from '../../sealing/age-identity.ts'
+import type { SealedNarrative } from '../../sealing/outgoing.ts'
 import { openMessage, openMessagePhoto, sealMessage, sealMessagePhoto } from '../../sealing/message.ts'
+import { verifyRecipientList, type RecipientEntry } from '../../sealing/recipient-list.ts'
+import { isReporters } from '../../sealing/reissued.ts'
+import { loadRecipients } from '../recipients.ts'
 import { element } from './element.ts'
 import { asJpeg, redrawn } from './picture.ts'
 import { bytes, post, postJson, random, Refused, toBase64Url } from './session.ts'
@@ -11,6 +16,7 @@ import { bytes, post, postJson, random, Refused, toBase64Url } from './session.t
 export interface Correspondence {
   readonly id: string
   readonly reporterRecipient: string
+  readonly reporterSignature: string | null
   readonly messages: readonly { readonly number: number; readonly from: Side; readonly sealed: string }[]
 }
 
@@ -85,18 +91,51 @@ async function contentOf(form: HTMLFormElement): Promise<{ text: string; picture
   return { text, pictures }
 }
 
+/**
+ * The custodians' keys, whose signature stands for the recipient of a reporter with a new receipt code.
+ * @param page names the root of the list in which they stand
+ */
+async function custodianKeys(page: HTMLElement): Promise<readonly RecipientEntry[]> {
+  const { entries, root, pinned } = await loadRecipients(page)
+  verifyRecipientList(entries, root, { pinned })
+  return entries.filter(({ owner }) => owner === ownerOf('custodian'))
+}
+
+/** @throws {Error} with words for the officer, when the reporter's key may be somebody else's */
+async function mustBeReporters(
+  page: HTMLElement,
+  { id, reporterRecipient: recipient, reporterSignature: signature }: Correspondence,
+  { reporterRecipient: told }: SealedNarrative,
+): Promise<void> {
+  const custodians = told === recipient || signature === null ? [] : await custodianKeys(page).catch(() => [])
+  if (isReporters({ tip: id, recipient, signature }, told, custodians)) return
+  throw new Error(
+    '没有发出：举报人的收件钥匙和举报里密封的不一样，又没有身份保管人的签名，可能被人换过。请告诉管理员。',
+  )
+}
+
 const newPhotoId = (): string => Array.from(random(16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+
+/** An opened tip. */
+export interface OpenedTip {
+  readonly identity: string
+  readonly narrative: SealedNarrative
+}
 
 /**
  * What a form says to the reporter of a tip, sealed to both sides for the next place in the thread.
+ * @param page see {@link custodianKeys}
  * @throws {Refused} with the field
+ * @throws {Error} when the reporter's key may be somebody else's, or nobody can tell because the list of keys does not hold
  */
 export async function sealForm(
   form: HTMLFormElement,
+  page: HTMLElement,
   tip: Correspondence,
-  identity: string,
+  { identity, narrative }: OpenedTip,
 ): Promise<SealedMessage> {
   const { text, pictures } = await contentOf(form)
+  await mustBeReporters(page, tip, narrative)
   // From the tip's own secret, not as the server tells it.
   const { recipient } = await pairOf(identity)
   const recipients = [recipient, tip.reporterRecipient]

@@ -30,8 +30,10 @@ export interface SealedMessage {
 /** The reporter's side of a thread. */
 export interface ReporterThread {
   readonly tipId: string
-  /** What a message is sealed to. */
+  /** What a message is sealed to: the tip's and the reporter's. */
   readonly recipients: readonly string[]
+  /** The reporter's word for the tip's; see sealing/receipt-keys.ts. */
+  readonly recipientMac: string | null
   readonly messages: readonly SealedMessage[]
   readonly open: boolean
   /** Set while the case waits for this reporter: the day of the question, and the last day to answer. */
@@ -44,6 +46,8 @@ export interface PlainMessage {
   readonly text: string
   /** Sealed and stored already. */
   readonly photos: readonly StoredPhoto[]
+  /** To whom; the caller has checked them. */
+  readonly recipients: readonly string[]
 }
 
 export interface CaseMessages {
@@ -91,19 +95,11 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
     return caseNo === undefined ? undefined : findCase(from, caseNo)
   }
 
-  const recipientsOf = (from: Db | Tx, tipId: string) =>
-    from
-      .selectFrom('tip')
-      .select(['recipient', 'reporter_recipient'])
-      .where('id', '=', tipId)
-      .executeTakeFirstOrThrow()
-      .then((row) => [row.recipient, row.reporter_recipient])
-
   async function sealPlain(tx: Tx, tipId: string, plain: PlainMessage): Promise<NewMessage> {
     const number = await nextNumber(tx, tipId, plain.photos.length)
     const content = { text: plain.text, photos: plain.photos.map(({ id }) => id) }
     const address = { tip: tipId, number, from: 'reporter' } as const
-    const sealed = await sealMessage(address, await recipientsOf(tx, tipId), content)
+    const sealed = await sealMessage(address, plain.recipients, content)
     return { tipId, number, key: plain.key, sealed, photos: plain.photos }
   }
 
@@ -148,10 +144,16 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
       const rows = await messagesOf(db, [tipId])
       const question = rows.findLast((message) => message.asks)
       const waits = row.state === 'awaiting_reporter' && row.paused_until !== null
+      const keys = await db
+        .selectFrom('tip')
+        .select(['recipient', 'reporter_recipient', 'recipient_mac'])
+        .where('id', '=', tipId)
+        .executeTakeFirstOrThrow()
       const asked = waits && question && (await askedTip(db, await tipIdsOf(db, row.id))) === tipId
       return {
         tipId,
-        recipients: await recipientsOf(db, tipId),
+        recipients: [keys.recipient, keys.reporter_recipient],
+        recipientMac: keys.recipient_mac,
         messages: rows.map((one) => ({
           number: one.number,
           from: one.side,
