@@ -32,6 +32,7 @@ export interface NewTip {
     readonly lookup: Buffer
     readonly reporterRecipient: string
     readonly recipient: string
+    readonly recipientMac: string | null
     readonly callback: boolean
     readonly photoCount: number
     /** What its wraps are locked under. */
@@ -129,10 +130,10 @@ export async function insertTip(
           ${tip.concludeDue}::date, ${tip.dueCount}::int, ${tip.dueUnit}
         from accepted
       ), new_tip as (
-        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
-          slot, claim_pin, named)
+        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, recipient_mac, callback, photo_count,
+          sealed_by, slot, claim_pin, named)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
-          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
+          ${tip.tip.recipient}, ${tip.tip.recipientMac}::text, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
           ${tip.tip.slot}::bigint, ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
         from accepted
       ), new_parts as (

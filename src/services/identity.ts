@@ -26,13 +26,15 @@ import {
   type RequestReason,
   type RequestState,
 } from '../domain/identity.ts'
+import { ownerOf } from '../domain/roles.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { fromBase64Url } from '../sealing/bytes.ts'
 import { isVouched, type Vouched } from '../sealing/member-voucher.ts'
+import { isReissued } from '../sealing/reissued.ts'
 import { recordAudit } from './audit.ts'
 import { findVisible, isExcluded, type Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
-import { lookupOf } from './lookup.ts'
+import { boundLookupOf, lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
 import type { Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
@@ -144,13 +146,21 @@ export interface Identity {
   pass(session: StaffSession, id: string, passed: Uint8Array): Promise<void>
   /**
    * The custodian's step for a new receipt code, made in the custodian's browser: the one before opens nothing more.
-   * @param receipt its `auth` value and recipient, as derived from the code; the code itself never comes here
+   * @param receipt its `auth` value and recipient, as derived from the code; the code itself never comes here. The MAC
+   *   of the tip's recipient (null when the custodian has nothing to compare that with), and the custodian's signature
+   *   of the new one
    * @throws {DomainError} as {@link Identity.strip}
    */
   reissue(
     session: StaffSession,
     id: string,
-    receipt: { readonly auth: string; readonly recipient: string; readonly sealedNote: Uint8Array },
+    receipt: {
+      readonly auth: string
+      readonly recipient: string
+      readonly recipientMac: string | null
+      readonly signature: string
+      readonly sealedNote: Uint8Array
+    },
   ): Promise<void>
   /** @throws {DomainError} `factor-required`, `not-found`, `two-people`, `case-transition` */
   refuse(session: StaffSession, id: string): Promise<void>
@@ -165,9 +175,11 @@ export interface Identity {
 const WAITING_LIMIT = 200
 const MAX_WRAP_BYTES = 4096
 const MAX_TEXT_BYTES = 20_000
+/** Of an `auth` value, and of a MAC. */
 const AUTH_BYTES = 32
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 const UNIQUE_VIOLATION = '23505'
+const CUSTODIANS = ownerOf('custodian')
 
 const UNVOUCHED =
   '申请人的钥匙没有经过其单位的同事核对，没有转交。请申请人让同事在“成员”页核对指纹，之后再转交。'
@@ -416,14 +428,23 @@ export function createIdentity(
       })
     },
 
-    async reissue(session, id, { auth, recipient, sealedNote }) {
+    async reissue(session, id, { auth, recipient, recipientMac: mac, signature, sealedNote }) {
       if (fromBase64Url(auth)?.length !== AUTH_BYTES || !isRecipient(recipient)) throw invalid()
+      if (mac !== null && fromBase64Url(mac)?.length !== AUTH_BYTES) throw invalid()
       if (!isAge(sealedNote) || sealedNote.length > MAX_TEXT_BYTES) throw invalid()
+      const { entries } = await recipients.list()
+      const custodians = entries.filter(({ owner }) => owner === CUSTODIANS)
       await step(session, id, 'custodian', async (tx, row) => {
         if (row.kind !== 'reissue') throw notFound()
+        if (!isReissued({ tip: row.tip_id, recipient }, signature, custodians)) throw invalid()
         await tx
           .updateTable('tip')
-          .set({ lookup: lookupOf(secrets.lookup, auth), reporter_recipient: recipient })
+          .set({
+            lookup: (mac === null ? lookupOf : boundLookupOf)(secrets.lookup, auth),
+            reporter_recipient: recipient,
+            reporter_signature: signature,
+            recipient_mac: mac,
+          })
           .where('id', '=', row.tip_id)
           .execute()
         await updateRequest(tx, id, {

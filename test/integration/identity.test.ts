@@ -10,8 +10,10 @@ import { fromUtf8, utf8 } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart, sealPart } from '../../src/sealing/envelope.ts'
 import { isVouched, vouchForMember } from '../../src/sealing/member-voucher.ts'
-import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import { verifyRecipientList } from '../../src/sealing/recipient-list.ts'
+import type { SealedIdentity } from '../../src/sealing/outgoing.ts'
+import { deriveReceipt, tipRecipientMac } from '../../src/sealing/receipt-keys.ts'
+import { isReporters, signReissued } from '../../src/sealing/reissued.ts'
 import { makeEpoch, rewrap, vouch } from '../../src/sealing/rotation.ts'
 import { openInner, openPassed, passOn, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -147,7 +149,9 @@ async function read(by: TestMember, id: string): Promise<unknown> {
   const address = { purpose: 'tip.identity', tip } as const
   const to = { ...address, request: id, member: memberId }
   const { identity } = await openPassed(to, passed, by.identity, recipient)
-  return JSON.parse(fromUtf8(await openPart({ ...address, part: 0, identity, sealed })))
+  const opened = await openPart({ ...address, part: 0, identity, sealed })
+  const { name, contact } = JSON.parse(fromUtf8(opened)) as SealedIdentity
+  return { name, contact }
 }
 
 const refusal = (work: Promise<unknown>): Promise<string> =>
@@ -477,6 +481,9 @@ async function again({ session }: TestMember): Promise<TestMember['session']> {
   return { ...session, factorAt: now }
 }
 
+const tipRow = (tip: string) =>
+  app.database.db.selectFrom('tip').selectAll().where('id', '=', tip).executeTakeFirstOrThrow()
+
 describe('a new receipt code', () => {
   it('replaces the old one, which opens nothing more', async () => {
     const named = await file()
@@ -487,17 +494,24 @@ describe('a new receipt code', () => {
     const address = { purpose: 'tip.identity', tip } as const
     const key = await roleKey(people.custodian, 'custodian', inner.epoch)
     const { identity } = await openInner(address, key, inner.bytes, recipient)
-    const person = JSON.parse(fromUtf8(await openPart({ ...address, part: 0, identity, sealed }))) as unknown
-    expect(person).toEqual({ name: NAME, contact: CONTACT })
+    const opened = await openPart({ ...address, part: 0, identity, sealed })
+    const person = JSON.parse(fromUtf8(opened)) as SealedIdentity
+    const { recipient: tipRecipient } = await tipRow(tip)
+    expect(person).toEqual({ name: NAME, contact: CONTACT, tipRecipient })
 
     const code = createReceiptCode((n) => app.deps.random.bytes(n))
     const receipt = await deriveReceipt(code)
     const sealedNote = await sealedText(tip, '打电话核对过')
-    const made = { auth: receipt.auth, recipient: receipt.recipient, sealedNote }
+    // The custodian's browser vouches for the new recipient, and knows the tip's from what the reporter sealed.
+    const signature = signReissued({ tip, recipient: receipt.recipient }, key.identity)
+    const recipientMac = tipRecipientMac(receipt.macKey, tip, person.tipRecipient ?? '')
+    const made = { auth: receipt.auth, recipient: receipt.recipient, recipientMac, signature, sealedNote }
     expect(await refusal(app.services.identity.reissue(people.approver.session, id, made))).toBe('not-found')
-    expect(
-      await refusal(app.services.identity.reissue(people.custodian.session, id, { ...made, auth: 'x' })),
-    ).toBe('invalid-input')
+    const forged = signReissued({ tip, recipient: receipt.recipient }, (await createKeyPair()).identity)
+    for (const wrong of [{ auth: 'x' }, { recipientMac: 'x' }, { signature: forged }]) {
+      const reissuing = app.services.identity.reissue(people.custodian.session, id, { ...made, ...wrong })
+      expect(await refusal(reissuing)).toBe('invalid-input')
+    }
     await app.services.identity.reissue(people.custodian.session, id, made)
     expect(await follow(named.receiptCode)).toBeNull()
     expect((await follow(code))?.requests).toEqual([
@@ -506,6 +520,19 @@ describe('a new receipt code', () => {
     expect(await refusal(app.services.identity.reissue(people.custodian.session, id, made))).toBe(
       'case-transition',
     )
+
+    // With the new code the reporter writes, and an officer's browser takes the new recipient for that signature.
+    const cookie = await app.services.receipts.open(code)
+    expect((await app.services.receipts.sealsTo(cookie))?.recipients).toEqual([
+      tipRecipient,
+      receipt.recipient,
+    ])
+    const { entries } = await app.services.recipients.list()
+    const custodians = entries.filter(({ owner }) => owner === ownerOf('custodian'))
+    const row = await tipRow(tip)
+    const told = { tip, recipient: row.reporter_recipient, signature: row.reporter_signature }
+    const { recipient: before } = await deriveReceipt(named.receiptCode)
+    expect(isReporters(told, before, custodians)).toBe(true)
   })
 
   it('does not come of a request to read, nor the other way round', async () => {
@@ -514,7 +541,8 @@ describe('a new receipt code', () => {
     await strip(people.approver, reading)
     const { recipient } = await createKeyPair()
     const sealedNote = await sealedText(named.tip, 'x')
-    const made = { auth: Buffer.alloc(32, 7).toString('base64url'), recipient, sealedNote }
+    const auth = Buffer.alloc(32, 7).toString('base64url')
+    const made = { auth, recipient, recipientMac: null, signature: '', sealedNote }
     expect(await refusal(app.services.identity.reissue(people.custodian.session, reading, made))).toBe(
       'not-found',
     )

@@ -232,7 +232,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   'POST /staff/identity/:id/reissue': {
     path: () => `${noRequest()}/reissue`,
-    body: () => ({ auth: 'A'.repeat(43), recipient: `age1${'q'.repeat(58)}`, sealedNote: AGE }),
+    body: () => ({
+      auth: 'A'.repeat(43),
+      recipient: `age1${'q'.repeat(58)}`,
+      recipientMac: null,
+      signature: '',
+      sealedNote: AGE,
+    }),
     expected: { nobody: 401, others: 404 },
   },
   'POST /staff/identity/:id/refuse': {

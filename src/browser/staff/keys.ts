@@ -32,7 +32,7 @@ async function keysOf(department: string): Promise<readonly UnlockedKey[]> {
 async function presentKey(
   department: string,
 ): Promise<{ readonly present: RecipientEntry; readonly identity: string }> {
-  const present = (await signedKeys()).get(department)
+  const present = (await signedKeys()).newest.get(department)
   const key = (await keysOf(department)).find(({ epoch }) => epoch === present?.epoch)
   if (!present || !key || verifierOf(key.identity) !== present.verifier) {
     throw new Error('您没有现在这一把钥匙，请持有它的同事来办。')
