@@ -1,5 +1,6 @@
 import { DomainError } from '../domain/errors.ts'
 import { auditHash, NO_ROW } from './audit.ts'
+import { beginEventCheck, type EventState } from './case-audit.ts'
 import type { AuditMark, Deps } from './ports.ts'
 import type { Reader } from './case-access.ts'
 
@@ -21,13 +22,14 @@ export interface AuditState {
   readonly contradicted: AuditMark | null
   /** Lines of the notes that are no notes. */
   readonly unreadable: number
+  readonly events: EventState
   readonly intact: boolean
 }
 
 /** The chain of staff actions, seen from outside the database that holds it. */
 export interface AuditTrail {
   /**
-   * Walks the whole chain and compares it with every note.
+   * Walks the whole chain and compares it with every note, and the steps of cases by staff with their lines.
    * @throws {DomainError} `forbidden` for whoever is not auditor or administrator
    */
   check(reader: Pick<Reader, 'roles'> | null): Promise<AuditState>
@@ -58,11 +60,12 @@ export function createAuditTrail(deps: Pick<Deps, 'db' | 'clock' | 'auditMarks'>
       const contradict = (mark: AuditMark | undefined): void => {
         if (mark && (contradicted === null || mark.count < contradicted.count)) contradicted = mark
       }
+      const events = await beginEventCheck(db)
       let fault: AuditFault | null = null
       // What is older than the audit is kept is gone, and notes about it with it.
       let no = begin?.gone ?? 0
       let previous = begin?.gone_hash ?? NO_ROW
-      walk: for (;;) {
+      for (;;) {
         const rows = await db
           .selectFrom('staff_audit')
           .select(['no', 'previous', 'hash', 'at', 'member_id', 'role', 'action', 'object', 'data'])
@@ -75,14 +78,17 @@ export function createAuditTrail(deps: Pick<Deps, 'db' | 'clock' | 'auditMarks'>
           else if (!row.previous.equals(previous)) fault = 'order'
           else if (!row.hash.equals(auditHash(row.no, previous, { ...row, memberId: row.member_id })))
             fault = 'changed'
-          if (fault !== null) break walk
+          if (fault !== null) break
           no = row.no
           previous = row.hash
           const hash = previous.toString('hex')
           contradict(expected.get(no)?.find((mark) => mark.hash !== hash))
         }
-        if (rows.length < BATCH) break
+        // Beyond a break a line says nothing.
+        await events.read(rows.filter((row) => row.no <= no))
+        if (fault !== null || rows.length < BATCH) break
       }
+      const eventState = await events.end(fault === null)
       if (fault === null && no < count) fault = 'missing'
       if (fault === null) {
         // The end as the database knows it: rows that were added past it are nobody's.
@@ -100,7 +106,8 @@ export function createAuditTrail(deps: Pick<Deps, 'db' | 'clock' | 'auditMarks'>
         lastMark: marks.at(-1) ?? null,
         contradicted,
         unreadable,
-        intact: fault === null && contradicted === null && unreadable === 0,
+        events: eventState,
+        intact: fault === null && contradicted === null && unreadable === 0 && eventState.faults.length === 0,
       }
     },
 

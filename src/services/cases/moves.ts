@@ -8,7 +8,9 @@ import { normalizeCaseNumber } from '../../domain/case-number.ts'
 import { mustTransition, type Transition } from '../../domain/case-transition.ts'
 import { dayOf } from '../../domain/day.ts'
 import { DomainError } from '../../domain/errors.ts'
+import { recordAudit } from '../audit.ts'
 import { findVisible, mayOpen, noSuchCase, rolesFor, type Reader } from '../case-access.ts'
+import { recordCaseEvent } from '../case-audit.ts'
 import type { Keys } from '../keys.ts'
 import type { PlanSnapshot } from '../plan-store.ts'
 import type { Deps } from '../ports.ts'
@@ -42,9 +44,9 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
   const { db, clock, random, plan, versions } = deps
   const means = { keys, tipWraps }
 
-  /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger. */
+  /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger; a member's the audit. */
   async function take(step: Step, event: Transition): Promise<CaseRow> {
-    await record(step, event, dataOf(step.request, event))
+    const stored = await record(step, event, dataOf(step.request, event))
     if (step.request.note) await storeNote(step, step.request.note)
     if (step.request.message && event.action === 'ask_reporter') {
       await storeMessage(step.tx, step.request.message, { ...step, asks: true })
@@ -54,6 +56,7 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
     else if (event.actor !== 'reporter' && event.action !== 'note') await markFollowers(step.tx, step.row.id)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
+    if (step.reader) await recordCaseEvent(step.tx, row.case_no, stored)
     return row
   }
 
@@ -139,8 +142,17 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
       if (!mayOpen(seen, reader)) throw noSuchCase()
       await db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
-        if (!row) throw noSuchCase()
+        const roles = row ? rolesFor(row, reader) : []
+        if (!row || !mayOpen(row, reader)) throw noSuchCase()
         await moveWraps(tx, means, row, row.holder_id, wraps)
+        await recordAudit(tx, {
+          at: clock.now(),
+          memberId: reader.memberId,
+          role: roles.includes('officer') ? 'officer' : 'dispatcher',
+          action: 'case.rewrap',
+          object: row.case_no,
+          data: { department: row.holder_id },
+        })
       })
     },
 
