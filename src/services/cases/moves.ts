@@ -18,7 +18,7 @@ import type { TipWraps } from '../tip-wraps.ts'
 import { applyEvent, record, type Step } from './effects.ts'
 import { project } from './ledger.ts'
 import type { ActRequest, NewNote, NewWrap } from './request.ts'
-import { actorFor, factsOf, inputOf } from './rules.ts'
+import { actorFor, factsOf, inputOf, isEarlier } from './rules.ts'
 import { storeMessage } from './thread.ts'
 import { isAge, moveWraps } from './wraps.ts'
 
@@ -58,6 +58,21 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
     await versions.bump(step.tx, 'cases')
     if (step.reader) await recordCaseEvent(step.tx, row.case_no, stored)
     return row
+  }
+
+  /**
+   * The case into which another is to be folded, locked, so that it stays what it is until that is done. The earlier of
+   * two cases is always locked first: whoever works on it goes on to what is folded into it.
+   */
+  async function parentOf(
+    tx: Tx,
+    child: CaseRow,
+    attachTo: string | undefined,
+  ): Promise<CaseRow | undefined> {
+    const caseNo = attachTo === undefined ? null : normalizeCaseNumber(attachTo)
+    const parent = caseNo === null ? undefined : await findCase(tx, caseNo)
+    // What is not earlier is refused anyway.
+    return parent && isEarlier(parent, child) ? lockCase(tx, parent.case_no) : parent
   }
 
   async function storeNote({ tx, row, reader, now }: Step, note: NewNote): Promise<void> {
@@ -108,16 +123,13 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
         ])
       }
       const result = await db.transaction().execute(async (tx) => {
+        const parent = await parentOf(tx, before, request.attachTo)
         const row = await lockCase(tx, caseNo)
         if (!row || rolesFor(row, reader).length === 0) throw noSuchCase()
         if (row.version !== request.version) {
           throw new DomainError('stale-version', '这件举报刚刚被别人更新过，请刷新后再操作。')
         }
         const proofCount = (await proofsOf(tx, row.id)).length
-        const parent =
-          request.attachTo === undefined
-            ? undefined
-            : await findCase(tx, normalizeCaseNumber(request.attachTo) ?? '')
         const now = clock.now()
         const today = dayOf(now)
         const facts = factsOf(row, today, reader, inputOf(row, request, proofCount, parent))
