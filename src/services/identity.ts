@@ -399,7 +399,8 @@ export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks)
         if (row.kind !== 'reissue') throw notFound()
         await tx
           .updateTable('tip')
-          .set({ lookup: lookupOf(secrets.lookup, auth), reporter_recipient: recipient })
+          // Whoever used up the tries of the claim PIN had the old code.
+          .set({ lookup: lookupOf(secrets.lookup, auth), reporter_recipient: recipient, pin_tries: 0 })
           .where('id', '=', row.tip_id)
           .execute()
         await updateRequest(tx, id, {

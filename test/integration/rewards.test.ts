@@ -741,6 +741,31 @@ describe('a claim', () => {
     expect(row.pin_tries).toBe(5)
   })
 
+  it('can be tried once more each day after five wrong PINs', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const tip = await anApproved(crew, '407913')
+    const cookie = await services.receipts.open(tip.receiptCode)
+    const stateOf = async () => (await services.receipts.current(cookie))?.claimPin
+    await database.db.updateTable('tip').set({ pin_tries: 5 }).where('id', '=', tip.tipId).execute()
+    await services.upkeep.run()
+    await services.upkeep.run()
+    expect(await stateOf()).toBe('locked')
+    later(1)
+    await services.upkeep.run()
+    const again = await services.receipts.open(tip.receiptCode)
+    const claim = (pin: string) => services.receipts.claim(again, 'x', { again: false, pin, payee: null })
+    await expect(claim('407914')).rejects.toMatchObject({ fields: [{ field: 'pin' }] })
+    await expect(claim('407913')).rejects.toMatchObject({ fields: [{ field: 'pin' }] })
+    later(1)
+    await services.upkeep.run()
+    await services.upkeep.run()
+    const third = await services.receipts.open(tip.receiptCode)
+    expect(
+      (await services.receipts.claim(third, 'x', { again: false, pin: '407913', payee: null })).code,
+    ).toMatch(/^\S{5}-\S{5}$/)
+  })
+
   it('leaves no minute anywhere', async () => {
     const crew = await aCrew()
     await aSchedule(crew)
