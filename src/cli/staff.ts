@@ -93,7 +93,9 @@ async function audit(): Promise<void> {
   )
   const { since, same, faults } = state.events
   if (since)
-    console.log(`${same} steps of cases by staff, from ${since.toISOString()} on, are as they were written.`)
+    console.log(
+      `${same} steps of cases are as their rows say; each from ${since.toISOString()} on must have one.`,
+    )
   if (state.intact) return
   if (state.fault !== null) console.error(`Row ${state.unbrokenTo + 1} ${FAULTS[state.fault]}.`)
   if (state.contradicted) {
