@@ -49,6 +49,7 @@ export async function lockCurrentKey(
     .selectFrom('department_key')
     .select('epoch')
     .where('department_id', '=', departmentId)
+    .orderBy('epoch')
     .forUpdate()
     .execute()
   // Looked up afterwards: what was waited for may have been a newer key.

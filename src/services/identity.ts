@@ -444,6 +444,8 @@ export function createIdentity(
             reporter_recipient: recipient,
             reporter_signature: signature,
             recipient_mac: mac,
+            // Whoever used up the tries of the claim PIN had the old code.
+            pin_tries: 0,
           })
           .where('id', '=', row.tip_id)
           .execute()

@@ -549,7 +549,8 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
           .select('id')
           .where('id', '=', memberId)
           .where('status', '=', 'active')
-          .forUpdate()
+          // Not against rows that name the member: two who grant each other a key would wait in a circle.
+          .forNoKeyUpdate()
           .executeTakeFirst()
         if (!active) throw new DomainError('invalid-input', '这位成员已经离开，请刷新页面。')
         await putGrants(

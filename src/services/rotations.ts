@@ -130,6 +130,8 @@ const APPROVERS = ownerOf('approver')
 const BATCH = 40
 const MAX_WRAP_BYTES = 4096
 
+const keyOf = ({ tipId, purpose }: OldWrap): string => `${tipId} ${purpose}`
+
 export function createRotations(
   deps: Deps,
   keys: Keys,
@@ -317,9 +319,11 @@ export function createRotations(
     async rewrap(reader, wraps, owner = reader.departmentId) {
       const { key } = await mustHold(reader, owner)
       if (!wraps.every(({ epoch, wrapped }) => epoch === key.epoch && isWrap(wrapped))) throw invalid()
+      // In one order, whatever came: two who move the same tips would wait for each other in a circle.
+      const ordered = wraps.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
       await db.transaction().execute(async (tx) => {
         let moved = 0
-        for (const wrap of wraps) if (await replace(tx, owner, wrap)) moved += 1
+        for (const wrap of ordered) if (await replace(tx, owner, wrap)) moved += 1
         await recordAudit(tx, {
           at: clock.now(),
           memberId: reader.memberId,

@@ -301,6 +301,7 @@ describe('a thread', () => {
       .selectFrom('staff_audit')
       .select(['member_id', 'action'])
       .where('object', '=', tip.caseNo)
+      .where('action', 'like', 'message.%')
       .execute()
     expect(audit).toEqual([{ member_id: officer.session.memberId, action: 'message.send' }])
     // Whoever writes to the reporter has worked on the case.
