@@ -100,6 +100,21 @@ export function markRefused(
   for (const [name, value] of Object.entries(retryAfter(error))) reply.headers.set(name, value)
 }
 
+/**
+ * What a page with a form says above it when it was refused, one line a field; marks the reply too. Anything but a
+ * refusal goes on to whoever answers for bugs.
+ * @param field to blame when the refusal names none
+ */
+export function refusedFields(
+  reply: Parameters<typeof markRefused>[0],
+  error: unknown,
+  field = '',
+): readonly FieldError[] {
+  if (!(error instanceof DomainError)) throw error
+  markRefused(reply, error)
+  return error.fields.length > 0 ? error.fields : [{ field, message: error.message }]
+}
+
 /** The reply for an error; never kept by anybody. */
 export function problemResponse(error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
   const problem = toProblem(error)

@@ -1,10 +1,10 @@
-import { sql, type Expression, type Insertable, type SqlBool } from 'kysely'
+import { sql, type Expression, type ExpressionBuilder, type Insertable, type SqlBool } from 'kysely'
 import type { Day } from '../domain/day.ts'
 import { DISPATCHER_DEPARTMENT } from '../domain/plan.ts'
 import type { Hold, HoldReason, RetentionRule } from '../domain/retention.ts'
 import type { CaseRow } from './cases.ts'
 import type { Db, Tx } from './connect.ts'
-import type { RetentionHoldTable, RetentionRuleTable } from './tables.ts'
+import type { CaseFileTable, Database, RetentionHoldTable, RetentionRuleTable } from './tables.ts'
 import { dropLayers } from './wraps.ts'
 
 /** The operator's own rules, in the order they were given. */
@@ -66,6 +66,41 @@ export async function holdsOf(db: Db | Tx, caseIds: readonly string[]): Promise<
   return found
 }
 
+/** Some cases as worked, in the order of their ids. */
+interface Batch {
+  /** The last id of the batch before. */
+  readonly after: string | null
+  readonly limit: number
+}
+
+type TipOfWhole = ExpressionBuilder<Database & { own: CaseFileTable }, 'case_file' | 'tip' | 'own'>
+
+/** A batch of the cases as worked in which some tip, its own or of what is folded in, is as asked. */
+function casesWithTip(db: Db, { after, limit }: Batch, which: (tip: TipOfWhole) => Expression<SqlBool>) {
+  return db
+    .selectFrom('case_file')
+    .selectAll()
+    .where('attached_to', 'is', null)
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('tip')
+          .innerJoin('case_file as own', 'own.id', 'tip.case_id')
+          .select('tip.id')
+          .where((tip) =>
+            tip.or([
+              tip('own.id', '=', tip.ref('case_file.id')),
+              tip('own.attached_to', '=', tip.ref('case_file.id')),
+            ]),
+          )
+          .where(which),
+      ),
+    )
+    .$if(after !== null, (query) => query.where('id', '>', after ?? ''))
+    .orderBy('id')
+    .limit(limit)
+}
+
 const UNPROVEN = sql<SqlBool>`lane = 'unverified' and state = 'routed' and published_day is null`
 
 /**
@@ -77,19 +112,13 @@ export async function endedCases(
   {
     closedBy,
     unverifiedBy,
-    after,
-    limit,
-  }: {
+    ...batch
+  }: Batch & {
     readonly closedBy: Day
     readonly unverifiedBy: Day
-    readonly after: string | null
-    readonly limit: number
   },
 ): Promise<CaseRow[]> {
-  return db
-    .selectFrom('case_file')
-    .selectAll()
-    .where('attached_to', 'is', null)
+  return casesWithTip(db, batch, (tip) => tip('tip.destroyed_day', 'is', null))
     .where((eb) =>
       eb.or([
         eb('closed_day', '<=', closedBy),
@@ -97,24 +126,6 @@ export async function endedCases(
         eb.and([UNPROVEN, eb('received_day', '<=', unverifiedBy)]),
       ]),
     )
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('tip')
-          .innerJoin('case_file as own', 'own.id', 'tip.case_id')
-          .select('tip.id')
-          .where('tip.destroyed_day', 'is', null)
-          .where((or) =>
-            or.or([
-              or('own.id', '=', or.ref('case_file.id')),
-              or('own.attached_to', '=', or.ref('case_file.id')),
-            ]),
-          ),
-      ),
-    )
-    .$if(after !== null, (query) => query.where('id', '>', after ?? ''))
-    .orderBy('id')
-    .limit(limit)
     .execute()
 }
 
@@ -165,44 +176,11 @@ export async function blobKeysOf(tx: Tx, tipIds: readonly string[]): Promise<str
 export async function casesWithLayers(
   db: Db,
   purpose: 'tip.identity' | 'tip.payee',
-  after: string | null,
-  limit: number,
+  batch: Batch,
 ): Promise<CaseRow[]> {
-  return db
-    .selectFrom('case_file')
-    .selectAll()
-    .where('attached_to', 'is', null)
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('two_layer_part')
-          .innerJoin('tip', 'tip.id', 'two_layer_part.tip_id')
-          .innerJoin('case_file as own', 'own.id', 'tip.case_id')
-          .select('tip.id')
-          .where('two_layer_part.purpose', '=', purpose)
-          .where((or) =>
-            or.or([
-              or('own.id', '=', or.ref('case_file.id')),
-              or('own.attached_to', '=', or.ref('case_file.id')),
-            ]),
-          ),
-      ),
-    )
-    .$if(after !== null, (query) => query.where('id', '>', after ?? ''))
-    .orderBy('id')
-    .limit(limit)
-    .execute()
-}
-
-/** The tips of a case as worked, with those folded in. */
-export async function tipIdsOf(tx: Tx, caseId: string): Promise<string[]> {
-  const rows = await tx
-    .selectFrom('tip')
-    .innerJoin('case_file', 'case_file.id', 'tip.case_id')
-    .select('tip.id')
-    .where((eb) => eb.or([eb('case_file.id', '=', caseId), eb('case_file.attached_to', '=', caseId)]))
-    .execute()
-  return rows.map(({ id }) => id)
+  return casesWithTip(db, batch, (tip) =>
+    tip('tip.id', 'in', tip.selectFrom('two_layer_part').select('tip_id').where('purpose', '=', purpose)),
+  ).execute()
 }
 
 /** Takes what two people opened together, and what they made of it. Who asked, and when, stays. */

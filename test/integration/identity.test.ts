@@ -515,8 +515,8 @@ describe('a new receipt code', () => {
     const { db } = app.database
     await db.updateTable('tip').set({ pin_tries: 5 }).where('id', '=', tip).execute()
     await app.services.identity.reissue(people.custodian.session, id, made)
-    const row = db.selectFrom('tip').select('pin_tries').where('id', '=', tip)
-    expect(await row.executeTakeFirst()).toEqual({ pin_tries: 0 })
+    const tries = db.selectFrom('tip').select('pin_tries').where('id', '=', tip)
+    expect(await tries.executeTakeFirst()).toEqual({ pin_tries: 0 })
     expect(await follow(named.receiptCode)).toBeNull()
     expect((await follow(code))?.requests).toEqual([
       expect.objectContaining({ kind: 'reissue', reason: 'lost-code', agreed: true }),

@@ -15,6 +15,7 @@ import type { Findings, RewardTerms } from '../../src/domain/reward.ts'
 import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
 import { fromUtf8 } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
+import { vouchForMember } from '../../src/sealing/member-voucher.ts'
 import { openPart } from '../../src/sealing/envelope.ts'
 import { openInner, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import type { EscrowIdentities } from '../../src/services/keys.ts'
@@ -1166,6 +1167,18 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
           granted_by: null,
         })
         .execute()
+    /** Of whoever holds that generation. */
+    const voucher = async (owner: string, epoch: number, { memberId }: Reader): Promise<string> => {
+      const address = { department: owner, epoch }
+      const found = (await services.keys.escrowGrants(owner)).find((held) => held.epoch === epoch)
+      const identity = await openGrant(address, found?.wrapped ?? new Uint8Array(), escrows.escrowIdentity)
+      const { recipient } = await db
+        .selectFrom('member')
+        .select('recipient')
+        .where('id', '=', memberId)
+        .executeTakeFirstOrThrow()
+      return vouchForMember(address, { memberId, recipient }, identity)
+    }
     const custodians = ownerOf('custodian')
     // Each of two holds the key that the other waits for; two leave who hold both.
     const [one, other] = [
@@ -1205,6 +1218,7 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
       }
     }
     const wraps = (epoch: number) => tips.map(({ tipId }) => ({ tipId, epoch, wrapped: age }))
+    const vouchers = [await voucher(HOLDER, 2, other), await voucher(custodians, 1, one)] as const
     const older = wraps(2).map((wrap) => ({ purpose: 'tip.key' as const, ...wrap }))
     const outcomes = await Promise.allSettled([
       ...cases.flatMap((tip) => {
@@ -1226,8 +1240,14 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
       }),
       services.rotations.rewrap(officer, older),
       services.rotations.rewrap(one, older.toReversed()),
-      services.keys.addGrants(session(one), other.memberId, [{ epoch: 2, wrapped: age }]),
-      services.keys.addGrants(session(other), one.memberId, [{ epoch: 1, wrapped: age }], custodians),
+      services.keys.addGrants(session(one), other.memberId, [{ epoch: 2, wrapped: age }], vouchers[0]),
+      services.keys.addGrants(
+        session(other),
+        one.memberId,
+        [{ epoch: 1, wrapped: age }],
+        vouchers[1],
+        custodians,
+      ),
       ...leaving.map((member) => services.staff.remove(session(member).username, admin)),
       services.factors.reset(admin, session(officer).username),
       services.sessions.endAll(session(admin), session(other).username),

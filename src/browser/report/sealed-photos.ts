@@ -95,12 +95,17 @@ export function watchPhotos(page: HTMLElement, keeper: PhotoKeeper): PhotoField 
     const row = element('li', { 'data-part': String(part), 'data-bytes': String(photo.bytes) })
     row.append(pictureOf(keeper.previews, part, ordinal))
     const tells = [words, device === null ? null : `设备 ${device}`].filter((text) => text !== null)
+    const facts = tells.join('，').split(/(?<=，)/)
     row.append(
-      element(
-        'p',
-        { class: 'hint' },
-        tells.length > 0 ? `照片里记着：${tells.join('，')}。` : '照片里没有记时间、地点和设备。',
-      ),
+      tells.length > 0
+        ? element(
+            'p',
+            { class: 'hint' },
+            '照片里记着：',
+            ...facts.map((fact) => element('span', { class: 'whole' }, fact)),
+            '。',
+          )
+        : element('p', { class: 'hint' }, '照片里没有记时间、地点和设备。'),
     )
     if (words !== null) {
       row.append(

@@ -1,5 +1,5 @@
 import { readForm, type FormFields } from '../../api/multipart.ts'
-import { markRefused } from '../../api/problem.ts'
+import { markRefused, refusedFields } from '../../api/problem.ts'
 import {
   addressOf,
   answersOn,
@@ -116,10 +116,7 @@ export async function takePost(
     if (sent.limited) markRefused(reply, sent.limited)
     return { draft, answers, errors }
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error
-    markRefused(reply, error)
-    const errors = error.fields.length > 0 ? error.fields : [{ field: '', message: error.message }]
-    return { draft, answers, errors, typed: check }
+    return { draft, answers, errors: refusedFields(reply, error), typed: check }
   }
 }
 

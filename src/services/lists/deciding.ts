@@ -1,10 +1,9 @@
 import type { Tx } from '../../db/connect.ts'
+import { decideProposal, lockProposal } from '../../db/list-proposals.ts'
 import {
-  decideProposal,
   insertEntries,
   insertRevisions,
   lockEntry,
-  lockProposal,
   takenEntryNos,
   updateEntry,
   type NewRevision,

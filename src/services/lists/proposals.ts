@@ -1,4 +1,4 @@
-import { findProposal, loadProposals, type ProposalRow } from '../../db/lists.ts'
+import { findProposal, loadProposals, type ProposalRow } from '../../db/list-proposals.ts'
 import { DomainError } from '../../domain/errors.ts'
 import {
   changesBetween,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { findEntry, findProposal, insertProposal, type EntryRow } from '../../db/lists.ts'
+import { findProposal, insertProposal } from '../../db/list-proposals.ts'
+import { findEntry, type EntryRow } from '../../db/lists.ts'
 import { dayOf, type Day } from '../../domain/day.ts'
 import { DomainError } from '../../domain/errors.ts'
 import { changesBetween, type EntryData, type ListKind } from '../../domain/list.ts'
