@@ -99,7 +99,9 @@ test(
     await expect(member.locator('[data-sealed]')).not.toContainText(WORDS)
 
     await colleague.goto('/staff/members/')
-    await colleague.getByRole('listitem').filter({ hasText: username }).getByRole('button').click()
+    const waiting = colleague.getByRole('listitem').filter({ hasText: username })
+    await waiting.getByLabel('当面或电话核对').check()
+    await waiting.getByRole('button').click()
     await expect(colleague.getByText(username)).toHaveCount(0)
     await member.context().close()
     const again = await signIn(browser, username, passphrase)
