@@ -185,6 +185,8 @@ test('a statement that repeats the reporter is held back, and a slower colleague
   await expect(editor.getByRole('spinbutton', { name: '高' })).toHaveValue('128')
   await editor.getByRole('button', { name: '去掉框 1' }).press('Enter')
   await editor.getByRole('checkbox', { name: '已检查，无需遮挡' }).press('Space')
+  // Only once the picture is made again does Enter send it.
+  await expect(editor.getByRole('button', { name: '用这张作佐证' })).toBeEnabled()
   await editor.getByLabel('说明').press('Enter')
   await expect(saved(page)).toContainText('照片已上传')
   const photo = page.locator('img[src^="/proof/"]').first()
