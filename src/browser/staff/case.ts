@@ -196,6 +196,7 @@ async function open(): Promise<void> {
   if (!keys) return askToUnlock(null)
   tips = (await getJson<{ tips: readonly Tip[] }>(base)).tips
   let granted: readonly { departmentId: string; epoch: number }[] | null = null
+  let isDamaged = false
   for (const tip of tips) {
     const { wrap } = tip
     if (!wrap) continue
@@ -207,13 +208,19 @@ async function open(): Promise<void> {
       continue
     }
     const address = { tip: tip.id, department: wrap.department, epoch: wrap.epoch }
-    const identity = await unwrapTipKey(address, bytes(wrap.wrapped), key.identity)
-    secrets.set(tip.id, identity)
-    await showTip(tip, identity, box)
-    const thread = find(`[data-thread="${tip.id}"]`)
-    if (thread) reporterWords.push(...(await showThread(thread, base, tip, identity)))
+    try {
+      const identity = await unwrapTipKey(address, bytes(wrap.wrapped), key.identity)
+      secrets.set(tip.id, identity)
+      await showTip(tip, identity, box)
+      const thread = find(`[data-thread="${tip.id}"]`)
+      if (thread) reporterWords.push(...(await showThread(thread, base, tip, identity)))
+    } catch (error) {
+      // The others are shown all the same.
+      isDamaged = true
+      element('p', `${tip.caseNo} 没有显示：${messageOf(error)}`, box).className = 'notice notice-warn'
+    }
   }
-  if (secrets.size === 0)
+  if (secrets.size === 0 && !isDamaged)
     element('p', '您还没有本单位的钥匙。请同事在“成员”页面授予您。', box).className = 'notice notice-warn'
 }
 
