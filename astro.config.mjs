@@ -12,7 +12,7 @@ export default defineConfig({
   vite: {
     build: { assetsInlineLimit: 0 },
     // Loaded from node_modules as they are: WebAssembly and native parts do not survive bundling, and what is loaded
-    // late (jobs, mail) would otherwise be loaded at once.
-    ssr: { external: ['@electric-sql/pglite', 'sharp', 'pg', 'pg-boss', 'nodemailer', 'resend'] },
+    // late (jobs, mail) would otherwise be loaded at once. And zod, which the settings have loaded by then.
+    ssr: { external: ['@electric-sql/pglite', 'sharp', 'pg', 'pg-boss', 'nodemailer', 'resend', 'zod'] },
   },
 })

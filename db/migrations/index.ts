@@ -12,6 +12,8 @@ import * as claimPin from './20261125T1320-claim-pin.ts'
 import * as identity from './20261125T1320-identity.ts'
 import * as message from './20261125T1320-message.ts'
 import * as auditChain from './20261125T1340-audit-chain.ts'
+import * as vouch from './20261129T1120-vouch.ts'
+import * as boundKeys from './20261129T1130-bound-keys.ts'
 
 /** Every migration by name, in order of its name. Frozen once landed. */
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -28,4 +30,6 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '20261125T1320-identity': identity,
   '20261125T1320-message': message,
   '20261125T1340-audit-chain': auditChain,
+  '20261129T1120-vouch': vouch,
+  '20261129T1130-bound-keys': boundKeys,
 }

@@ -13,6 +13,7 @@ import { notReviewed } from '../services/cases/proofs.ts'
 import type { StaffSession } from '../services/staff.ts'
 import { check, type ApiEnv } from './check.ts'
 import { readJson } from './json.ts'
+import { isForm, takeMessage } from './messages.ts'
 import { readForm } from './multipart.ts'
 import { signedIn } from './staff-identity.ts'
 
@@ -56,6 +57,11 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
     return member
   }
 
+  /** Asked before a photo is kept or decoded: whoever may not see the case leaves nothing here. */
+  async function maySend(staff: StaffSession, request: Request, caseNo: string): Promise<void> {
+    if (isForm(request)) await services.cases.detail(staff, caseNo)
+  }
+
   api.get('/:caseNo', async (c) => {
     const detail = await services.cases.detail(signedIn(c.get('staff')), c.req.param('caseNo'))
     const text = (value: Uint8Array | null): string | null => (value === null ? null : toBase64Url(value))
@@ -84,16 +90,33 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/:caseNo/actions', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const { message, ...rest } = check(actionBody, await readJson(c.req.raw))
-    const request = { ...rest, ...(message ? { message: { ...message, photos: [] } } : {}) }
-    if (request.action === 'publish') await services.sessions.requireRecent(staff)
-    return c.json(await services.cases.act(staff, c.req.param('caseNo'), request))
+    const caseNo = c.req.param('caseNo')
+    await maySend(staff, c.req.raw, caseNo)
+    const done = await takeMessage(services, c.req.raw, {
+      schema: actionBody,
+      ofForm: (json) => json('body'),
+      photosOf: ({ message }) => message?.photos ?? [],
+      store: async ({ message, ...request }, photos) => {
+        if (request.action === 'publish') await services.sessions.requireRecent(staff)
+        return services.cases.act(staff, caseNo, {
+          ...request,
+          ...(message ? { message: { ...message, photos } } : {}),
+        })
+      },
+    })
+    return c.json(done)
   })
   api.post('/:caseNo/messages', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const message = check(officerMessage, await readJson(c.req.raw))
-    const number = await services.cases.write(staff, c.req.param('caseNo'), { ...message, photos: [] })
-    return c.json({ number }, 201)
+    const caseNo = c.req.param('caseNo')
+    await maySend(staff, c.req.raw, caseNo)
+    await takeMessage(services, c.req.raw, {
+      schema: officerMessage,
+      ofForm: (json) => json('body'),
+      photosOf: ({ photos }) => photos,
+      store: (message, photos) => services.cases.write(staff, caseNo, { ...message, photos }),
+    })
+    return c.json({ sent: true }, 201)
   })
   api.get('/:caseNo/messages/:tipId/photos/:photo', async (c) => {
     const { caseNo, tipId, photo } = c.req.param()
@@ -112,12 +135,11 @@ export function createStaffCasesApi({ services }: Runtime): Hono<ApiEnv> {
   api.post('/:caseNo/proofs', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
     const caseNo = c.req.param('caseNo')
-    if (!/^multipart\//i.test(c.req.header('content-type') ?? '')) {
+    if (!isForm(c.req.raw)) {
       const proof = check(proofText, await readJson(c.req.raw))
       return c.json({ id: await services.cases.addProof(staff, caseNo, { ...proof, blobKey: null }) }, 201)
     }
-    // Asked before the photo is decoded: whoever may not see the case gets no work done.
-    await services.cases.detail(staff, caseNo)
+    await maySend(staff, c.req.raw, caseNo)
     const pictures: Uint8Array[] = []
     const form = await readForm(c.req.raw, {
       maxFiles: 1,

@@ -37,8 +37,8 @@ export function createStaffKeysApi({ services }: Runtime): Hono<ApiEnv> {
   })
   api.post('/grants', async (c) => {
     const staff = changing(c.get('staff'), c.req.header('x-form-token'))
-    const { memberId, grants, owner } = check(grantBody, await readJson(c.req.raw))
-    await keys.addGrants(staff, memberId, grants, owner)
+    const { memberId, grants, voucher, owner } = check(grantBody, await readJson(c.req.raw))
+    await keys.addGrants(staff, memberId, grants, voucher, owner)
     return c.json({ granted: true }, 201)
   })
 

@@ -9,7 +9,7 @@ import { withRuntime } from './with-runtime.ts'
 const HELP = `
 Usage: npm run keys -- init [--out FILE]
        npm run keys -- roles --escrow FILE [--out FILE]
-       npm run keys -- grant --escrow FILE --member USER [--department ID]
+       npm run keys -- grant --escrow FILE --member USER --fingerprint TEXT [--department ID]
        npm run keys -- rotate --escrow FILE --department ID
        npm run keys -- check --escrow FILE
        npm run keys -- sign --escrow FILE [--anew] [--approver-escrow FILE]
@@ -22,9 +22,12 @@ init    Makes the server's own secrets, one key for every department's queue and
         DATA_DIR). Print them, put them into two sealed envelopes kept by two people, and delete the files: whoever
         holds the first can read every tip.
 roles   Makes the keys of the roles and the second escrow key where init made only those of the departments.
-grant   Gives a member a department's key with the escrow key, for when no colleague can.
+grant   Gives a member a department's key with the escrow key, for when no colleague can, and vouches for the member's
+        own key. Ask the member in person or by telephone what fingerprint the console's page 我的账号 shows: whoever
+        changed the database could have put another key in its place.
 rotate  Makes a department's next key and moves the open tips to it, for when somebody left and nobody who stays holds
-        the present one. Otherwise a colleague does it in the console, where the server never sees the secret.
+        the present one. Otherwise a colleague does it in the console, where the server never sees the secret. Members
+        whose own key nobody has vouched for are named and get nothing; grant it to them afterwards.
 check   Tells whether the escrow key still opens every department's key. Do it once a year, and after keys changed.
 sign    Signs the keys that there are, for a database from before keys were signed, and makes this machine believe the
         list. --anew: also when the database holds fewer keys than this machine has seen, or other ones, after you
@@ -38,6 +41,7 @@ accept-loss  When DATA_DIR/wraps is lost and no backup of it is left: nothing op
   --escrow FILE     file that holds the escrow key (of role-approver: the approvers' one)
   --approver-escrow FILE   file that holds the approvers' escrow key
   --member USER     user name of the member who gets the key
+  --fingerprint TEXT   of the member's own key, as the member tells it
   --department ID   the department whose key it is, or role-custodian, role-approver, role-finance; default for grant:
                     the member's own department
   --case NUMBER     e.g. ZY-2611-7QK3F
@@ -144,7 +148,12 @@ async function grant(given: Given): Promise<void> {
   const escrow = readEscrow(given)
   const member = given.required('member')
   await withRuntime(({ services }) =>
-    services.keys.grantFromEscrow(escrow, member, given.text('department') ?? undefined),
+    services.keys.grantFromEscrow(
+      escrow,
+      member,
+      given.text('department') ?? undefined,
+      given.required('fingerprint'),
+    ),
   )
   console.log(`Granted to ${member}.`)
 }
@@ -152,10 +161,15 @@ async function grant(given: Given): Promise<void> {
 async function rotate(given: Given): Promise<void> {
   const escrow = readEscrow(given)
   const department = given.required('department')
-  const { members, tips } = await withRuntime(({ services }) =>
+  const { members, leftOut, tips } = await withRuntime(({ services }) =>
     services.rotations.rotateFromEscrow(escrow, department),
   )
   console.log(`Made a new key of ${department} for ${members} member(s); moved ${tips} tip(s) to it.`)
+  if (leftOut.length > 0) {
+    console.log(
+      `Nobody has vouched for the keys of these, who get nothing until granted: ${leftOut.join(', ')}`,
+    )
+  }
 }
 
 async function checkEscrow(given: Given): Promise<void> {
@@ -233,6 +247,7 @@ await runCommand({
     escrow: { type: 'string' },
     'approver-escrow': { type: 'string' },
     member: { type: 'string' },
+    fingerprint: { type: 'string' },
     department: { type: 'string' },
     case: { type: 'string' },
     anew: { type: 'boolean' },

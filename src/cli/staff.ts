@@ -15,8 +15,9 @@ remove  Takes away the member's access and keys; a colleague is asked in the con
 reset-factor
         Takes away a lost second factor, ends the member's sessions and prints a link for a new one. In the console any
         administrator does this for others; this is for the only one.
-audit   Tells whether the trail of staff actions is as it was written: every row follows the one before it, and all of
-        it agrees with the notes in DATA_DIR/keys/audit-heads.jsonl. Ends with an error when it is not.
+audit   Tells whether the trail of staff actions is as it was written: every row follows the one before it, all of it
+        agrees with the notes in DATA_DIR/keys/audit-heads.jsonl, and every step of a case with its row. Ends with an
+        error when it is not.
 
   --username USER   name to sign in with
   --name NAME       name that colleagues see
@@ -76,6 +77,12 @@ const FAULTS = {
   order: 'does not follow the one before it',
 } as const
 
+const EVENT_FAULTS = {
+  missing: 'is missing',
+  changed: 'was changed',
+  unlisted: 'has no row',
+} as const
+
 async function audit(): Promise<void> {
   const state = await withRuntime(({ services }) => services.auditTrail.check(null))
   const last = state.lastMark
@@ -84,6 +91,11 @@ async function audit(): Promise<void> {
   console.log(
     `${state.unbrokenTo} of ${state.count} rows are unbroken. Notes outside the database: ${state.marks}${last}.`,
   )
+  const { since, same, faults } = state.events
+  if (since)
+    console.log(
+      `${same} steps of cases are as their rows say; each from ${since.toISOString()} on must have one.`,
+    )
   if (state.intact) return
   if (state.fault !== null) console.error(`Row ${state.unbrokenTo + 1} ${FAULTS[state.fault]}.`)
   if (state.contradicted) {
@@ -91,6 +103,9 @@ async function audit(): Promise<void> {
     console.error(
       `The trail is not the one noted at ${at.toISOString()} (row ${count}): it was cut or written anew.`,
     )
+  }
+  for (const { caseNo, ordinal, fault } of faults) {
+    console.error(`Step ${ordinal} of ${caseNo} ${EVENT_FAULTS[fault]}.`)
   }
   if (state.unreadable > 0) console.error(`${state.unreadable} line(s) of the notes cannot be read.`)
   throw new StartError('The trail of staff actions is not as it was written.')

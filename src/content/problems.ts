@@ -124,7 +124,7 @@ export const PROBLEM_TEXTS: Readonly<Record<ProblemCode, ProblemText>> = {
   },
   'idempotency-conflict': {
     title: '同一个编号提交了不同的内容',
-    what: '程序用同一个 Idempotency-Key 提交过另一份内容。原来那一份已经收下，这一份没有保存。',
+    what: '程序用同一个 Idempotency-Key 提交过另一份内容，或者把收下的一份换了 Idempotency-Key 又交一次。原来那一份已经收下，这一份没有保存。',
     todo: ['确实是新的举报，请换一个新的 Idempotency-Key。', '只是重试的话，内容要和第一次完全一样。'],
   },
   'recipients-refused': {

@@ -93,9 +93,12 @@ export interface NewEvent {
   readonly data: Readonly<Record<string, unknown>>
 }
 
+/** A step of a case as stored. */
+export type StoredEvent = Selectable<CaseEventTable>
+
 /** Appends to the case's history; nothing edits it. */
-export async function appendEvent(tx: Tx, event: NewEvent): Promise<void> {
-  await tx
+export async function appendEvent(tx: Tx, event: NewEvent): Promise<StoredEvent> {
+  return tx
     .insertInto('case_event')
     .values((eb) => ({
       case_id: event.caseId,
@@ -112,11 +115,12 @@ export async function appendEvent(tx: Tx, event: NewEvent): Promise<void> {
       to_state: event.to,
       data: JSON.stringify(event.data),
     }))
-    .execute()
+    .returningAll()
+    .executeTakeFirstOrThrow()
 }
 
 /** An event with the name of the member who caused it. */
-export type EventRow = Selectable<CaseEventTable> & { display_name: string | null }
+export type EventRow = StoredEvent & { display_name: string | null }
 
 /** A case's history in order. */
 export async function eventsOf(db: Db, caseId: string): Promise<EventRow[]> {
@@ -127,6 +131,71 @@ export async function eventsOf(db: Db, caseId: string): Promise<EventRow[]> {
     .select('member.display_name')
     .where('case_id', '=', caseId)
     .orderBy('ordinal')
+    .execute()
+}
+
+/** Where an event stands: in which case, as which step. */
+export interface EventPlace {
+  readonly caseNo: string
+  readonly ordinal: number
+}
+
+/** The events at some places; there may be none. */
+export async function eventsAt(
+  db: Db,
+  places: readonly EventPlace[],
+): Promise<(StoredEvent & { case_no: string })[]> {
+  const line = sql<{ case_no: string; ordinal: number }>`unnest(
+    ${places.map(({ caseNo }) => caseNo)}::text[], ${places.map(({ ordinal }) => ordinal)}::integer[])`
+  return db
+    .selectFrom(line.as<'line'>(sql`line (case_no, ordinal)`))
+    .innerJoin('case_file', 'case_file.case_no', 'line.case_no')
+    .innerJoin('case_event', (join) =>
+      join.onRef('case_event.case_id', '=', 'case_file.id').onRef('case_event.ordinal', '=', 'line.ordinal'),
+    )
+    .selectAll('case_event')
+    .select('case_file.case_no')
+    .execute()
+}
+
+/**
+ * When the first line of the audit was written that tells of an event, but never before the first line of all that is
+ * kept: events from before have none, or none any more. Null while there is none.
+ */
+export async function firstEventLine(db: Db): Promise<Date | null> {
+  const { rows } = await sql<{ at: Date }>`
+    select greatest(first.at, line.at) as at
+    from (select at from staff_audit order by no limit 1) as first,
+      (select at from staff_audit where action like 'case.%' and data ->> 'sha256' is not null
+        order by no limit 1) as line`.execute(db)
+  return rows[0]?.at ?? null
+}
+
+/** How many events by staff there are since an instant, and how long the audit's chain is at the same moment. */
+export async function countStaffEvents(db: Db, since: Date): Promise<{ events: number; lines: number }> {
+  const { rows } = await sql<{ events: number; lines: number }>`
+    select (select count(*) from case_event where actor_id is not null and at >= ${since}) as events,
+      (select count from audit_head) as lines`.execute(db)
+  return rows[0] ?? { events: 0, lines: 0 }
+}
+
+/** Some events by staff since an instant of which the audit has no line. */
+export async function unlistedEvents(db: Db, since: Date, limit: number): Promise<EventPlace[]> {
+  return db
+    .selectFrom('case_event')
+    .innerJoin('case_file', 'case_file.id', 'case_event.case_id')
+    .select(['case_file.case_no as caseNo', 'case_event.ordinal'])
+    .where('case_event.actor_id', 'is not', null)
+    .where('case_event.at', '>=', since)
+    .where(
+      sql<boolean>`not exists (select from staff_audit where staff_audit.object = case_file.case_no
+        and staff_audit.data ->> 'sha256' is not null
+        and staff_audit.data -> 'event' = to_jsonb(case_event.ordinal))`,
+    )
+    .orderBy('case_event.at')
+    .orderBy('caseNo')
+    .orderBy('ordinal')
+    .limit(limit)
     .execute()
 }
 

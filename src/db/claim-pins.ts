@@ -28,3 +28,12 @@ export async function countPinTry(db: Db, tipId: string, most: number): Promise<
 export async function forgivePinTries(db: Db, tipId: string): Promise<void> {
   await db.updateTable('tip').set({ pin_tries: 0 }).where('id', '=', tipId).execute()
 }
+
+/** Gives one try back wherever `most` were used up. */
+export async function giveBackPinTry(db: Db, most: number): Promise<void> {
+  await db
+    .updateTable('tip')
+    .set({ pin_tries: most - 1 })
+    .where('pin_tries', '>=', most)
+    .execute()
+}

@@ -1,5 +1,3 @@
-import { PGlite } from '@electric-sql/pglite'
-import { createPgConfig } from '@electric-sql/pglite/node-postgres'
 import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely'
 import pg from 'pg'
 import type { Database } from './tables.ts'
@@ -107,6 +105,9 @@ async function openEmbedded(
   image: Blob | undefined,
   report: (error: Error) => void,
 ): Promise<Embedded> {
+  // On PostgreSQL nothing of it is loaded.
+  const { PGlite } = await import('@electric-sql/pglite')
+  const { createPgConfig } = await import('@electric-sql/pglite/node-postgres')
   const pglite = await PGlite.create({ dataDir, ...(image ? { loadDataDir: image } : {}) })
   let dead = false
   const execute = pglite.execProtocolStream.bind(pglite)

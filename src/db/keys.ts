@@ -1,7 +1,7 @@
-import { sql, type Selectable } from 'kysely'
+import { sql, type Insertable, type Selectable } from 'kysely'
 import type { Db, Tx } from './connect.ts'
 import { READING_ROLES, roleOfOwner } from '../domain/roles.ts'
-import type { DepartmentKeyTable, TwoLayerPartTable } from './tables.ts'
+import type { DepartmentKeyTable, KeyGrantTable, TwoLayerPartTable } from './tables.ts'
 
 /** A department's or role's current key, as far as the server knows it. */
 export interface DepartmentRecipient {
@@ -49,6 +49,7 @@ export async function lockCurrentKey(
     .selectFrom('department_key')
     .select('epoch')
     .where('department_id', '=', departmentId)
+    .orderBy('epoch')
     .forUpdate()
     .execute()
   // Looked up afterwards: what was waited for may have been a newer key.
@@ -70,12 +71,18 @@ export async function askForNewKeys(tx: Tx, memberId: string, at: Date): Promise
         and own.epoch = held.epoch and own.member_id = ${memberId}::uuid)`.execute(tx)
 }
 
-/** An active member who holds one generation of a department's key. */
-export interface Holder {
+/** An active member, with the recipient that the database names. */
+export interface KeyMember {
   readonly memberId: string
   readonly username: string
   readonly displayName: string
   readonly recipient: string
+}
+
+/** One who holds one generation of a department's key. */
+export interface Holder extends KeyMember {
+  /** That the recipient is the member's own; unchecked. */
+  readonly voucher: string | null
 }
 
 export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number): Promise<Holder[]> {
@@ -87,6 +94,7 @@ export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number
       'member.username',
       'member.display_name as displayName',
       'member.recipient',
+      'key_grant.voucher',
     ])
     .where('key_grant.department_id', '=', departmentId)
     .where('key_grant.epoch', '=', epoch)
@@ -95,8 +103,52 @@ export async function holdersOf(db: Db | Tx, departmentId: string, epoch: number
     .execute()
 }
 
+/** Members who were ever granted a key of an owner and have not left. */
+export async function grantedMembers(db: Db | Tx, owner: string): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('key_grant')
+    .select('member_id')
+    .distinct()
+    .where('department_id', '=', owner)
+    .execute()
+  return new Set(rows.flatMap(({ member_id: id }) => (id === null ? [] : [id])))
+}
+
+/** What is said to vouch for a member in the newest generation of an owner's key. */
+export async function voucherOf(db: Db | Tx, owner: string, memberId: string): Promise<string | null> {
+  const key = await currentKey(db, owner)
+  if (!key) return null
+  const grant = await db
+    .selectFrom('key_grant')
+    .select('voucher')
+    .where('department_id', '=', owner)
+    .where('epoch', '=', key.epoch)
+    .where('member_id', '=', memberId)
+    .executeTakeFirst()
+  return grant?.voucher ?? null
+}
+
+type NewGrant = Omit<Insertable<KeyGrantTable>, 'member_id'>
+
+/** Replaces what a member holds of these generations. */
+export async function putGrants(tx: Tx, memberId: string, grants: readonly NewGrant[]): Promise<void> {
+  for (const { department_id: owner, epoch } of grants) {
+    await tx
+      .deleteFrom('key_grant')
+      .where('department_id', '=', owner)
+      .where('epoch', '=', epoch)
+      .where('member_id', '=', memberId)
+      .execute()
+  }
+  await tx
+    .insertInto('key_grant')
+    .values(grants.map((grant) => ({ ...grant, member_id: memberId })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
 /** Active members who are meant to hold a key: those who read cases in a department, or those in a role. */
-export async function membersFor(db: Db | Tx, owner: string): Promise<Holder[]> {
+export async function membersFor(db: Db | Tx, owner: string): Promise<KeyMember[]> {
   const role = roleOfOwner(owner)
   const roles = role === null ? READING_ROLES : [role]
   return db

@@ -254,7 +254,14 @@ export async function emptyTips(
 export async function forgetReceipt(tx: Tx, tipId: string, lookup: Buffer, day: Day): Promise<void> {
   await tx
     .updateTable('tip')
-    .set({ lookup, reporter_recipient: '', claim_pin: null, forgotten_day: day })
+    .set({
+      lookup,
+      reporter_recipient: '',
+      reporter_signature: null,
+      recipient_mac: null,
+      claim_pin: null,
+      forgotten_day: day,
+    })
     .where('id', '=', tipId)
     .where('forgotten_day', 'is', null)
     .execute()

@@ -219,6 +219,8 @@ export interface KeyGrantTable {
   member_id: string | null
   wrapped: Bytes
   granted_by: string | null
+  /** That the recipient is the member's own; see `vouchForMember`. */
+  voucher: string | null
 }
 
 export interface StaffAuditTable {
@@ -303,7 +305,11 @@ export interface TipTable {
   day: Day
   lookup: Bytes
   reporter_recipient: string
+  /** A custodian's word for a reporter's recipient that came with a new code (sealing/reissued.ts); base64url. */
+  reporter_signature: string | null
   recipient: string
+  /** The reporter's word for the recipient (sealing/receipt-keys.ts); base64url, null in tips from before. */
+  recipient_mac: string | null
   callback: boolean
   photo_count: number
   sealed_by: 'server' | 'browser'

@@ -32,6 +32,7 @@ export interface NewTip {
     readonly lookup: Buffer
     readonly reporterRecipient: string
     readonly recipient: string
+    readonly recipientMac: string | null
     readonly callback: boolean
     readonly photoCount: number
     /** What its wraps are locked under. */
@@ -70,17 +71,25 @@ export interface NewTip {
 const UNIQUE_VIOLATION = '23505'
 /** Where a case number that exists may be noticed first: the parts of one statement have no order. */
 const CASE_NO_KEYS = new Set(['case_file_case_no_key', 'public_case_pkey', 'notice_pkey'])
+/** The same of a tip that exists, or of its code: browsers make both. */
+const TIP_KEYS = new Set([
+  'tip_pkey',
+  'tip_lookup_key',
+  'tip_part_pkey',
+  'tip_wrap_pkey',
+  'two_layer_part_pkey',
+])
 
 /**
  * Writes tip, case, route, deadlines, events, the ledger's row and the notice in one statement, so that a filing is
  * one round trip and can never be half there. `repeated`: the key, or the proof, was used by an earlier or a
  * simultaneous filing (which is waited for); `draft-changed`: draft or uploads are not there as they were; `number-taken`: the
- * case number exists. In none of them is a tip written.
+ * case number exists; `tip-taken`: the tip or its code does. In none of them is a tip written.
  */
 export async function insertTip(
   db: Db,
   tip: NewTip,
-): Promise<'stored' | 'repeated' | 'draft-changed' | 'number-taken'> {
+): Promise<'stored' | 'repeated' | 'draft-changed' | 'number-taken' | 'tip-taken'> {
   const columns = <T, V>(items: readonly T[], pick: (item: T) => V): V[] => items.map(pick)
   const events = JSON.stringify({ rule: tip.rule, department: tip.holder })
   const draftId = tip.draft?.id ?? null
@@ -121,10 +130,10 @@ export async function insertTip(
           ${tip.concludeDue}::date, ${tip.dueCount}::int, ${tip.dueUnit}
         from accepted
       ), new_tip as (
-        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, callback, photo_count, sealed_by,
-          slot, claim_pin, named)
+        insert into tip (id, case_id, ordinal, day, lookup, reporter_recipient, recipient, recipient_mac, callback, photo_count,
+          sealed_by, slot, claim_pin, named)
         select ${tip.tip.id}::uuid, ${tip.caseId}::uuid, 1, ${tip.day}::date, ${tip.tip.lookup}, ${tip.tip.reporterRecipient},
-          ${tip.tip.recipient}, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
+          ${tip.tip.recipient}, ${tip.tip.recipientMac}::text, ${tip.tip.callback}::boolean, ${tip.tip.photoCount}::int, ${tip.tip.sealedBy},
           ${tip.tip.slot}::bigint, ${tip.tip.claimPin}::bytea, ${identity !== null}::boolean
         from accepted
       ), new_parts as (
@@ -180,6 +189,7 @@ export async function insertTip(
   } catch (error) {
     const { code, constraint } = error as { code?: string; constraint?: string }
     if (code === UNIQUE_VIOLATION && CASE_NO_KEYS.has(constraint ?? '')) return 'number-taken'
+    if (code === UNIQUE_VIOLATION && TIP_KEYS.has(constraint ?? '')) return 'tip-taken'
     throw error
   }
 }

@@ -77,6 +77,15 @@ export async function keepWraps(
   tipIds: readonly string[],
   departmentIds: readonly string[],
 ): Promise<void> {
+  // In the order of the tips, as whoever moves them to a newer key takes them.
+  await tx
+    .selectFrom('tip_wrap')
+    .select('tip_id')
+    .where('tip_id', 'in', tipIds)
+    .orderBy('tip_id')
+    .orderBy('department_id')
+    .forUpdate()
+    .execute()
   await tx
     .deleteFrom('tip_wrap')
     .where('tip_id', 'in', tipIds)
@@ -179,6 +188,15 @@ export async function dropLayers(
   tipIds: readonly string[],
   purpose: TwoLayerPartTable['purpose'],
 ): Promise<void> {
+  // In the order of the tips, as whoever moves them to a newer key takes them.
+  await tx
+    .selectFrom('two_layer_part')
+    .select('tip_id')
+    .where('tip_id', 'in', tipIds)
+    .where('purpose', '=', purpose)
+    .orderBy('tip_id')
+    .forUpdate()
+    .execute()
   const gone = await tx
     .deleteFrom('two_layer_part')
     .where('tip_id', 'in', tipIds)

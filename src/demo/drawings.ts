@@ -1,5 +1,3 @@
-import sharp from 'sharp'
-
 /** What a drawing of the demonstration shows. */
 export type Scene =
   | 'site'
@@ -164,5 +162,7 @@ export async function drawing(scene: Scene): Promise<Uint8Array> {
     drawn +
     rect(20, HEIGHT - 58, 112, 40, '#fff', 'opacity="0.8"') +
     `<text x="34" y="${HEIGHT - 29}" font-size="28" font-family="sans-serif" fill="#333">DEMO</text></svg>`
+  // Loaded by a first start alone, and given back with the next.
+  const { default: sharp } = await import('sharp')
   return new Uint8Array(await sharp(Buffer.from(svg)).jpeg({ quality: 80 }).toBuffer())
 }

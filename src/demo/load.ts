@@ -187,7 +187,8 @@ async function playThread(
     const at = addDays(day, index)
     cast.setDay(at > today ? today : at)
     if (from === 'reporter') {
-      await services.cases.answer(filed.tipId, { key: deps.random.uuid(), text, photos: [] })
+      const recipients = (await services.cases.threadOf(filed.tipId))?.recipients ?? []
+      await services.cases.answer(filed.tipId, { key: deps.random.uuid(), text, photos: [], recipients })
       continue
     }
     const message = await officerWrites(cast, officer, filed, text)

@@ -1,4 +1,4 @@
-/** How often it may be typed wrong in all; then only the pay desk helps. */
+/** How often it may be typed wrong; then one try comes back every midnight. */
 export const PIN_TRIES = 5
 
 /**

@@ -17,5 +17,7 @@ export const passBody = z.object({ passed: layer })
 export const reissueBody = z.object({
   auth: z.string().max(100),
   recipient: z.string().max(120),
+  recipientMac: z.string().max(100).nullable(),
+  signature: z.string().max(100),
   sealedNote: text,
 })

@@ -44,6 +44,12 @@ export const sentReply = z.object({ sent: z.literal(true) })
 export const threadReply = z.object({
   tip: z.string().describe('举报的内部编号，封信封时要用'),
   recipients: z.array(z.string()).describe('要封给的 age 接收人：这件举报的和举报人自己的'),
+  recipientMac: z
+    .string()
+    .nullable()
+    .describe(
+      '举报人交举报时对 recipients 里这件举报的那一个算的 HMAC；发送前核对。null 不用核对：用 code 打开的本站已经核对，以前的举报没有',
+    ),
   next: z.int().describe('下一条的序号'),
   open: z.boolean().describe('还能不能留言'),
   asked: z

@@ -38,6 +38,8 @@ export const passphraseBody = z.object({ oldAuth: z.string().max(100), ...passph
 
 const wrapped = bytes(4096)
 const epoch = z.number().int().min(1)
+/** That a recipient is a member's own. */
+const voucher = z.string().max(100)
 /** Whose key: a department's or a role's. */
 const owner = z.string().max(40).optional()
 export const ownerQuery = z.object({ owner })
@@ -45,13 +47,14 @@ export const grantBody = z.object({
   owner,
   memberId: z.uuid(),
   grants: z.array(z.object({ epoch, wrapped })).min(1).max(100),
+  voucher,
 })
 export const madeKeyBody = z.object({
   owner,
   epoch,
   recipient: z.string().max(120),
   grants: z
-    .array(z.object({ memberId: z.uuid(), wrapped }))
+    .array(z.object({ memberId: z.uuid(), wrapped, voucher }))
     .min(1)
     .max(200),
   escrow: wrapped,

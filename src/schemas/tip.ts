@@ -117,6 +117,14 @@ export const sealedTip = z
       .regex(/^[\w-]{43}$/)
       .describe('由查询码导出，本站只存它的 HMAC'),
     reporterRecipient: recipient.describe('由查询码导出的 age 公钥，以后的消息封给它'),
+    recipientMac: z
+      .string()
+      .regex(/^[\w-]{43}$/)
+      .nullable()
+      .default(null)
+      .describe(
+        'recipient 的 HMAC-SHA-256，密钥由查询码导出：举报人留言以前凭它核对收件公钥没有被换；应当给',
+      ),
     category: id.describe('和 plain 里的一样，下同'),
     area: id,
     answer: optional(id),
@@ -130,7 +138,9 @@ export const sealedTip = z
         .refine((pin) => !isEasyPin(pin), '这个密码太好猜。'),
     ).describe('领奖时另外要的六位密码；可以不设，本站只存它的慢哈希'),
     callback: z.boolean().describe('要不要回电；号码在密封件里'),
-    narrative: base64(isTextSize, '应当是补齐后密封的 age 文件。').describe('密封的正文，base64'),
+    narrative: base64(isTextSize, '应当是补齐后密封的 age 文件。').describe(
+      '密封的正文，base64；JSON 里写上 reporterRecipient，承办员凭它核对',
+    ),
     identity: z
       .object({
         recipient: recipient.describe('另为姓名新生成的 age 公钥'),

@@ -6,7 +6,7 @@ import type { RandomBytes } from './bytes.ts'
 import { toBase64Url, utf8 } from './bytes.ts'
 import { openPart, sealPart, type PartPurpose } from './envelope.ts'
 import { EnvelopeError } from './envelope-error.ts'
-import { deriveReceipt } from './receipt-keys.ts'
+import { deriveReceipt, tipRecipientMac } from './receipt-keys.ts'
 import { openInner, sealTwoLayer, stripOuter, type TwoLayerPart, type TwoRoles } from './two-layer.ts'
 import { createTipKeys, unwrapTipKey, wrapTipKey } from './tip-keys.ts'
 
@@ -19,6 +19,8 @@ export interface TipSecrets extends KeyPair {
   /** What the server looks the receipt up by; see receipt-keys.ts. */
   readonly auth: string
   readonly reporterRecipient: string
+  /** Of the tip's recipient, under a key that the receipt code yields; see receipt-keys.ts. */
+  readonly recipientMac: string
   /** Sent with the tip, so that a repeat is known for one. */
   readonly idempotencyKey: string
 }
@@ -37,18 +39,36 @@ export interface OutgoingWrap {
   readonly wrapped: Uint8Array
 }
 
+/** A narrative as it is sealed. */
+export interface SealedNarrative extends Narrative {
+  /**
+   * To whom messages to the reporter are sealed, in the reporter's own word: whoever opens the tip takes it from here.
+   * Missing in tips from before it was put in.
+   */
+  readonly reporterRecipient?: string
+}
+
+/** Who a named reporter is, as it is sealed. */
+export interface SealedIdentity extends NamedReporter {
+  /** The tip's own, for whoever makes a new receipt code. Missing in tips from before it was put in. */
+  readonly tipRecipient?: string
+}
+
 const ID_BYTES = 16
 
 /** Receipt code, tip key and what follows from them. */
 export async function createTipSecrets(random: RandomBytes): Promise<TipSecrets> {
   const receiptCode = createReceiptCode(random)
-  const { auth, recipient: reporterRecipient } = await deriveReceipt(receiptCode)
+  const { auth, recipient: reporterRecipient, macKey } = await deriveReceipt(receiptCode)
+  const keys = await createTipKeys()
+  const tip = uuidOf(random(ID_BYTES))
   return {
-    ...(await createTipKeys()),
-    tip: uuidOf(random(ID_BYTES)),
+    ...keys,
+    tip,
     receiptCode,
     auth,
     reporterRecipient,
+    recipientMac: tipRecipientMac(macKey, tip, keys.recipient),
     idempotencyKey: toBase64Url(random(ID_BYTES)),
   }
 }
@@ -71,9 +91,23 @@ export async function sealChecked(
   return sealed
 }
 
-/** The narrative as one sealed part. @throws {EnvelopeError} as {@link sealChecked} */
-export function sealNarrative(secrets: TipSecrets, narrative: Narrative): Promise<Uint8Array<ArrayBuffer>> {
-  return sealChecked(secrets, 'tip.narrative', 0, utf8(JSON.stringify(narrative)))
+/** The narrative as one sealed part, with the reporter's recipient in it. @throws {EnvelopeError} as {@link sealChecked} */
+export function sealNarrative(
+  secrets: Pick<TipSecrets, 'identity' | 'recipient' | 'tip' | 'reporterRecipient'>,
+  narrative: Narrative,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { reporterRecipient } = secrets
+  const content: SealedNarrative = { ...narrative, reporterRecipient }
+  return sealChecked(secrets, 'tip.narrative', 0, utf8(JSON.stringify(content)))
+}
+
+/** Who a named reporter is, with the tip's recipient, in bytes. */
+export function identityBytes(
+  { recipient }: Pick<TipSecrets, 'recipient'>,
+  named: NamedReporter,
+): Uint8Array {
+  const content: SealedIdentity = { ...named, tipRecipient: recipient }
+  return utf8(JSON.stringify(content))
 }
 
 /**
@@ -104,12 +138,12 @@ export async function wrapForReaders(
  * @throws {EnvelopeError} when what comes out is something else
  */
 export async function sealNamed(
-  { tip }: Pick<TipSecrets, 'tip'>,
+  { tip, recipient }: Pick<TipSecrets, 'tip' | 'recipient'>,
   named: NamedReporter,
   roles: TwoRoles,
 ): Promise<TwoLayerPart> {
   const address = { purpose: 'tip.identity', tip } as const
-  const bytes = utf8(JSON.stringify(named))
+  const bytes = identityBytes({ recipient }, named)
   const [keeper, approver] = await Promise.all([createKeyPair(), createKeyPair()])
   const tried = await sealTwoLayer(address, bytes, {
     keeper: { ...roles.keeper, recipient: keeper.recipient },

@@ -1,8 +1,17 @@
 import { createKeyPair } from './age-identity.ts'
 import { grantDepartmentKey, type DepartmentKeyAddress } from './department-keys.ts'
+import { vouchForMember, type KeyHolder } from './member-voucher.ts'
 import { signEntry, verifierOf } from './recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from './tip-keys.ts'
 import { rewrapOuter, type TwoLayerPurpose } from './two-layer.ts'
+
+/** A generation of a key, wrapped to one member, and that the recipient is the member's own. */
+export interface MemberGrant {
+  readonly memberId: string
+  readonly wrapped: Uint8Array<ArrayBuffer>
+  /** See {@link vouchForMember}. */
+  readonly voucher: string
+}
 
 /** The next generation of a department's key, wrapped for everybody who shall hold it. */
 export interface NewEpoch {
@@ -10,21 +19,31 @@ export interface NewEpoch {
   /** The secret: stays where it was made. */
   readonly identity: string
   /** In the order of the holders given. */
-  readonly grants: readonly Uint8Array<ArrayBuffer>[]
+  readonly grants: readonly MemberGrant[]
   /** For the offline escrow. */
   readonly escrow: Uint8Array<ArrayBuffer>
 }
 
-/** Makes a new key; runs in the browser of somebody who holds the present one, so the server never sees the secret. */
+/**
+ * Makes a new key and vouches for its holders; runs in the browser of somebody who holds the present one, so the server
+ * never sees the secret.
+ */
 export async function makeEpoch(
   address: DepartmentKeyAddress,
-  holderRecipients: readonly string[],
+  holders: readonly KeyHolder[],
   escrowRecipient: string,
 ): Promise<NewEpoch> {
   const { identity, recipient } = await createKeyPair()
-  const grant = (holder: string) => grantDepartmentKey(address, identity, holder)
-  const [escrow, ...grants] = await Promise.all([escrowRecipient, ...holderRecipients].map(grant))
-  if (!escrow) throw new RangeError('A key without an escrow could be lost for good.')
+  const [escrow, grants] = await Promise.all([
+    grantDepartmentKey(address, identity, escrowRecipient),
+    Promise.all(
+      holders.map(async (holder) => ({
+        memberId: holder.memberId,
+        wrapped: await grantDepartmentKey(address, identity, holder.recipient),
+        voucher: vouchForMember(address, holder, identity),
+      })),
+    ),
+  ])
   return { recipient, identity, grants, escrow }
 }
 

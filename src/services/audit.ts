@@ -15,7 +15,7 @@ export interface AuditEntry {
 export const NO_ROW: Buffer = Buffer.alloc(32)
 
 /** The same value whatever order its keys were stored in. */
-function sorted(value: unknown): unknown {
+export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(

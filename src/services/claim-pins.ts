@@ -7,7 +7,7 @@ import { DomainError } from '../domain/errors.ts'
 import { deriveKey } from '../sealing/derive.ts'
 import type { Deps, ServerSecrets } from './ports.ts'
 
-/** Whether a reward is collected with six digits besides the receipt code: `locked` after too many wrong ones. */
+/** Whether a reward is collected with six digits besides the receipt code: `locked` after too many wrong ones, for the day. */
 export type PinState = 'none' | 'asked' | 'locked'
 
 export interface ClaimPins {
@@ -61,7 +61,7 @@ export async function hashClaimPin(
 
 const refused = (message: string): DomainError =>
   new DomainError('invalid-input', message, [{ field: 'pin', message }])
-const LOCKED = '领奖密码错了五次，网上不能再领。请到财务窗口当面办理。'
+const LOCKED = '领奖密码错的次数到了，今天不能再在网上领。明天起每天可以再试一次。'
 
 export function createClaimPins({ db, secrets }: Pick<Deps, 'secrets'> & { readonly db: Db }): ClaimPins {
   return {

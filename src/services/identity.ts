@@ -1,4 +1,4 @@
-import type { Tx } from '../db/connect.ts'
+import type { Db, Tx } from '../db/connect.ts'
 import {
   expireRequests,
   findRequest,
@@ -12,6 +12,7 @@ import {
   type RequestRow,
   type TwoLayerRow,
 } from '../db/identity.ts'
+import { voucherOf } from '../db/keys.ts'
 import { tipIdsOf, tipsOf } from '../db/tips.ts'
 import type { CaseState, Role } from '../domain/case.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
@@ -25,13 +26,17 @@ import {
   type RequestReason,
   type RequestState,
 } from '../domain/identity.ts'
+import { ownerOf } from '../domain/roles.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { fromBase64Url } from '../sealing/bytes.ts'
+import { isVouched, type Vouched } from '../sealing/member-voucher.ts'
+import { isReissued } from '../sealing/reissued.ts'
 import { recordAudit } from './audit.ts'
 import { findVisible, isExcluded, type Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
-import { lookupOf } from './lookup.ts'
+import { boundLookupOf, lookupOf } from './lookup.ts'
 import type { Deps } from './ports.ts'
+import type { Recipients } from './recipients.ts'
 import type { Sessions } from './sessions.ts'
 import { unlockLayers } from './two-layer-locks.ts'
 import type { WrapLocks } from './wrap-locks.ts'
@@ -68,7 +73,7 @@ export interface RequestDetail extends RequestSummary {
   readonly wrapped: { readonly epoch: number; readonly bytes: Uint8Array } | null
   /** For the custodian: the inner one, and to whom it is passed on. */
   readonly inner: { readonly epoch: number; readonly bytes: Uint8Array } | null
-  readonly askedFor: { readonly memberId: string; readonly recipient: string } | null
+  readonly askedFor: Vouched | null
   /** For the custodian who makes out a person. */
   readonly sealed: Uint8Array | null
 }
@@ -134,17 +139,28 @@ export interface Identity {
   detail(reader: Reader, id: string): Promise<RequestDetail>
   /** The approver's step. @throws {DomainError} `factor-required`, `not-found`, `two-people`, `case-transition` */
   strip(session: StaffSession, id: string, inner: Uint8Array): Promise<void>
-  /** The custodian's step of reading. @throws {DomainError} as {@link Identity.strip} */
+  /**
+   * The custodian's step of reading. @throws {DomainError} as {@link Identity.strip}, and `forbidden` when nobody of the
+   * officer's department vouched for the officer's recipient
+   */
   pass(session: StaffSession, id: string, passed: Uint8Array): Promise<void>
   /**
    * The custodian's step for a new receipt code, made in the custodian's browser: the one before opens nothing more.
-   * @param receipt its `auth` value and recipient, as derived from the code; the code itself never comes here
+   * @param receipt its `auth` value and recipient, as derived from the code; the code itself never comes here. The MAC
+   *   of the tip's recipient (null when the custodian has nothing to compare that with), and the custodian's signature
+   *   of the new one
    * @throws {DomainError} as {@link Identity.strip}
    */
   reissue(
     session: StaffSession,
     id: string,
-    receipt: { readonly auth: string; readonly recipient: string; readonly sealedNote: Uint8Array },
+    receipt: {
+      readonly auth: string
+      readonly recipient: string
+      readonly recipientMac: string | null
+      readonly signature: string
+      readonly sealedNote: Uint8Array
+    },
   ): Promise<void>
   /** @throws {DomainError} `factor-required`, `not-found`, `two-people`, `case-transition` */
   refuse(session: StaffSession, id: string): Promise<void>
@@ -159,14 +175,24 @@ export interface Identity {
 const WAITING_LIMIT = 200
 const MAX_WRAP_BYTES = 4096
 const MAX_TEXT_BYTES = 20_000
+/** Of an `auth` value, and of a MAC. */
 const AUTH_BYTES = 32
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 const UNIQUE_VIOLATION = '23505'
+const CUSTODIANS = ownerOf('custodian')
+
+const UNVOUCHED =
+  '申请人的钥匙没有经过其单位的同事核对，没有转交。请申请人让同事在“成员”页核对指纹，之后再转交。'
 
 const notFound = (): DomainError => new DomainError('not-found', '没有这个申请，或者它不归您办理。')
 const invalid = (): DomainError => new DomainError('invalid-input', '密封的内容格式不对，请刷新页面重试。')
 
-export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks): Identity {
+export function createIdentity(
+  deps: Deps,
+  sessions: Sessions,
+  recipients: Recipients,
+  locks: WrapLocks,
+): Identity {
   const { db, clock, random, secrets } = deps
 
   const audit = (
@@ -234,6 +260,12 @@ export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks)
       await act(tx, row)
     })
   }
+
+  const askerOf = async (at: Tx | Db, row: RequestRow): Promise<Vouched> => ({
+    memberId: row.asked_by,
+    recipient: row.asker_recipient,
+    voucher: await voucherOf(at, row.department_id, row.asked_by),
+  })
 
   async function partOf(tipId: string): Promise<TwoLayerRow> {
     const part = await findTwoLayer(db, tipId, 'tip.identity')
@@ -358,7 +390,7 @@ export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks)
         wrapped: approves ? { epoch: part.approver_epoch, bytes: part.wrapped } : null,
         inner:
           keeps && row.inner_layer !== null ? { epoch: part.keeper_epoch, bytes: row.inner_layer } : null,
-        askedFor: keeps ? { memberId: row.asked_by, recipient: row.asker_recipient } : null,
+        askedFor: keeps ? await askerOf(db, row) : null,
         sealed: keeps && row.kind === 'reissue' ? await sealedOf(part) : null,
       }
     },
@@ -380,6 +412,10 @@ export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks)
       if (!isAge(passed) || passed.length > MAX_WRAP_BYTES) throw invalid()
       await step(session, id, 'custodian', async (tx, row) => {
         if (row.kind !== 'read') throw notFound()
+        const present = (await recipients.owners(tx)).get(row.department_id)
+        if (!present || !isVouched(present, await askerOf(tx, row))) {
+          throw new DomainError('forbidden', UNVOUCHED)
+        }
         await updateRequest(tx, id, {
           state: 'passed',
           custodian_id: session.memberId,
@@ -392,14 +428,25 @@ export function createIdentity(deps: Deps, sessions: Sessions, locks: WrapLocks)
       })
     },
 
-    async reissue(session, id, { auth, recipient, sealedNote }) {
+    async reissue(session, id, { auth, recipient, recipientMac: mac, signature, sealedNote }) {
       if (fromBase64Url(auth)?.length !== AUTH_BYTES || !isRecipient(recipient)) throw invalid()
+      if (mac !== null && fromBase64Url(mac)?.length !== AUTH_BYTES) throw invalid()
       if (!isAge(sealedNote) || sealedNote.length > MAX_TEXT_BYTES) throw invalid()
+      const { entries } = await recipients.list()
+      const custodians = entries.filter(({ owner }) => owner === CUSTODIANS)
       await step(session, id, 'custodian', async (tx, row) => {
         if (row.kind !== 'reissue') throw notFound()
+        if (!isReissued({ tip: row.tip_id, recipient }, signature, custodians)) throw invalid()
         await tx
           .updateTable('tip')
-          .set({ lookup: lookupOf(secrets.lookup, auth), reporter_recipient: recipient })
+          .set({
+            lookup: (mac === null ? lookupOf : boundLookupOf)(secrets.lookup, auth),
+            reporter_recipient: recipient,
+            reporter_signature: signature,
+            recipient_mac: mac,
+            // Whoever used up the tries of the claim PIN had the old code.
+            pin_tries: 0,
+          })
           .where('id', '=', row.tip_id)
           .execute()
         await updateRequest(tx, id, {

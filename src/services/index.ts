@@ -92,7 +92,7 @@ export function createServices(deps: Deps): Services {
   const followMail = createFollowMail(deps)
   const rewardRules = createRewardRules(deps)
   const rewards = createRewards(deps, rewardRules, locks)
-  const identity = createIdentity(deps, sessions, locks)
+  const identity = createIdentity(deps, sessions, recipients, locks)
   return {
     plan: deps.plan,
     versions: deps.versions,

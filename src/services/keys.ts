@@ -1,12 +1,20 @@
 import type { Role } from '../domain/case.ts'
 import { dayOf, type Day } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
-import { currentKey, holdersOf, membersFor, type DepartmentRecipient } from '../db/keys.ts'
+import {
+  currentKey,
+  grantedMembers,
+  holdersOf,
+  membersFor,
+  putGrants,
+  type DepartmentRecipient,
+} from '../db/keys.ts'
 import { ownerOf, ownersOf, READING_ROLES, ROLE_OWNERS, roleOfOwner } from '../domain/roles.ts'
 import type { Tx } from '../db/connect.ts'
 import { createKeyPair, pairOf, type KeyPair } from '../sealing/age-identity.ts'
 import { createDepartmentKey, grantDepartmentKey, openGrant } from '../sealing/department-keys.ts'
-import { verifierOf } from '../sealing/recipient-list.ts'
+import { isVouched, vouchForMember } from '../sealing/member-voucher.ts'
+import { fingerprintOf, verifierOf } from '../sealing/recipient-list.ts'
 import type { TwoLayerPurpose, TwoRoles } from '../sealing/two-layer.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
@@ -48,7 +56,7 @@ export interface SignedKeys {
   readonly entries: number
 }
 
-/** A colleague who cannot open anything yet. */
+/** A colleague who cannot open anything yet, or whose recipient nobody vouched for. */
 export interface WaitingMember {
   readonly memberId: string
   readonly username: string
@@ -56,6 +64,8 @@ export interface WaitingMember {
   readonly departmentId: string
   readonly epoch: number
   readonly recipient: string
+  /** Some generation of the key was granted before. */
+  readonly granted: boolean
 }
 
 /** The two secrets that lie offline, in two envelopes. */
@@ -85,10 +95,17 @@ export interface Keys {
    */
   initRoles(escrowIdentity: string): Promise<Pick<EscrowIdentities, 'approverEscrowIdentity'>>
   /**
-   * Recovers with the escrow secret: grants a member the key of the own department, or of another one.
-   * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's
+   * Recovers with the escrow secret: grants a member the key of the own department, or of another one, and vouches for
+   * the member's recipient.
+   * @param fingerprint of the member's recipient as the member tells it; left out where the recipient was just made
+   * @throws {DomainError} `not-found`, `invalid-input` for a secret that is not the escrow's or another fingerprint
    */
-  grantFromEscrow(escrowIdentity: string, username: string, departmentId?: string): Promise<void>
+  grantFromEscrow(
+    escrowIdentity: string,
+    username: string,
+    departmentId?: string,
+    fingerprint?: string,
+  ): Promise<void>
   /**
    * To whom tips are sealed: each department's newest key, as the signed list has it.
    * @throws {DomainError} `recipients-refused`
@@ -97,16 +114,22 @@ export interface Keys {
   /** The two roles that keep an identity or a payee; null until they have keys. */
   twoRoles(purpose: TwoLayerPurpose): Promise<TwoRoles | null>
   grantsFor(memberId: string): Promise<Grant[]>
-  /** Colleagues without the current key of what the reader holds: of the department, or of a role. */
+  /**
+   * Members without a vouched grant of the current key of what the reader holds: of the department, or of a role.
+   * @throws {RecipientsRefusedError}
+   */
   waiting(reader: Reader): Promise<WaitingMember[]>
   /**
    * A colleague's browser wrapped the present key, and those before it that the colleague holds, so that older cases
-   * open too. @throws {DomainError} `factor-required`, `forbidden`, `invalid-input`
+   * open too.
+   * @param voucher for the member's recipient, by the present key
+   * @throws {DomainError} `factor-required`, `forbidden`, `invalid-input`, `recipients-refused`
    */
   addGrants(
     session: StaffSession,
     memberId: string,
     grants: readonly { readonly epoch: number; readonly wrapped: Uint8Array }[],
+    voucher: string,
     owner?: string,
   ): Promise<void>
   /**
@@ -143,6 +166,9 @@ export interface Keys {
 const APPROVERS = ownerOf('approver')
 const MAX_WRAP_BYTES = 4096
 
+/** A fingerprint however it was typed. */
+const compact = (fingerprint: string): string => fingerprint.replace(/\s/g, '').toLowerCase()
+
 const firstEntry = ({ owner, recipient, identity }: MadeOwnerKey, day: Day): NewRecipient => ({
   owner,
   epoch: 1,
@@ -164,13 +190,15 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
   const { db, random } = deps
 
   async function waitingIn(owner: string): Promise<WaitingMember[]> {
-    const current = await currentKey(db, owner)
-    if (!current) return []
-    const holders = new Set((await holdersOf(db, owner, current.epoch)).map(({ memberId }) => memberId))
-    const members = await membersFor(db, owner)
-    return members
-      .filter(({ memberId }) => !holders.has(memberId))
-      .map((member) => ({ ...member, departmentId: owner, epoch: current.epoch }))
+    const present = (await recipients.owners()).get(owner)
+    if (!present) return []
+    const { epoch } = present
+    const holders = (await holdersOf(db, owner, epoch)).filter((holder) => isVouched(present, holder))
+    const vouched = new Set(holders.map(({ memberId }) => memberId))
+    const granted = await grantedMembers(db, owner)
+    return (await membersFor(db, owner))
+      .filter(({ memberId }) => !vouched.has(memberId))
+      .map((member) => ({ ...member, departmentId: owner, epoch, granted: granted.has(member.memberId) }))
   }
 
   async function escrowRecipient(owner?: string): Promise<string> {
@@ -393,7 +421,7 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
       return { root, signed, entries: signed.length + escrows.length }
     },
 
-    async grantFromEscrow(escrowIdentity, username, departmentId) {
+    async grantFromEscrow(escrowIdentity, username, departmentId, fingerprint) {
       const member = await db
         .selectFrom('member')
         .select(['id', 'department_id', 'recipient'])
@@ -410,24 +438,32 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
       ) {
         throw new DomainError('invalid-input', `${username} does not have the role ${role}`)
       }
+      const found = fingerprintOf(member.recipient)
+      if (fingerprint !== undefined && compact(fingerprint) !== compact(found)) {
+        throw new DomainError(
+          'invalid-input',
+          `the key that the database names for ${username} has the fingerprint ${found}, not this one; nothing was granted`,
+        )
+      }
       const grants = await escrowGrants(department)
-      if (grants.length === 0) throw new DomainError('not-found', `no key of ${department}`)
-      for (const { epoch, wrapped } of grants) {
-        const address = { department, epoch }
-        const identity = await openGrant(address, wrapped, escrowIdentity)
-        await db
-          .insertInto('key_grant')
-          .values({
+      const newest = grants.at(-1)
+      if (!newest) throw new DomainError('not-found', `no key of ${department}`)
+      const holder = { memberId: member.id, recipient: member.recipient }
+      const made = await Promise.all(
+        grants.map(async ({ epoch, wrapped }) => {
+          const address = { department, epoch }
+          const identity = await openGrant(address, wrapped, escrowIdentity)
+          return {
             id: random.uuid(),
             department_id: department,
             epoch,
-            member_id: member.id,
             wrapped: Buffer.from(await grantDepartmentKey(address, identity, member.recipient)),
             granted_by: null,
-          })
-          .onConflict((conflict) => conflict.doNothing())
-          .execute()
-      }
+            voucher: epoch === newest.epoch ? vouchForMember(address, holder, identity) : null,
+          }
+        }),
+      )
+      await db.transaction().execute((tx) => putGrants(tx, member.id, made))
     },
 
     recipients: (tx) => recipients.departments(tx),
@@ -484,7 +520,7 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
 
     waiting: async (reader) => (await Promise.all(ownersOf(reader).map(waitingIn))).flat(),
 
-    async addGrants(session, memberId, grants, owner) {
+    async addGrants(session, memberId, grants, voucher, owner) {
       await sessions.requireRecent(session)
       const departmentId = owner ?? session.departmentId
       const held = new Set(
@@ -499,6 +535,10 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
       if (!target || !grants.some(({ epoch }) => epoch === target.epoch)) {
         throw new DomainError('invalid-input', '这位成员不在等待名单里，请刷新页面。')
       }
+      const present = (await recipients.owners()).get(departmentId)
+      if (!present || !isVouched(present, { ...target, voucher })) {
+        throw new DomainError('invalid-input', '担保和登记的钥匙不符，请刷新页面，重新核对指纹。')
+      }
       if (!grants.every(({ wrapped }) => isAge(wrapped) && wrapped.length <= MAX_WRAP_BYTES)) {
         throw new DomainError('invalid-input', '钥匙格式不对，请刷新页面重试。')
       }
@@ -509,30 +549,29 @@ export function createKeys(deps: Deps, sessions: Sessions, recipients: Recipient
           .select('id')
           .where('id', '=', memberId)
           .where('status', '=', 'active')
-          .forUpdate()
+          // Not against rows that name the member: two who grant each other a key would wait in a circle.
+          .forNoKeyUpdate()
           .executeTakeFirst()
         if (!active) throw new DomainError('invalid-input', '这位成员已经离开，请刷新页面。')
-        await tx
-          .insertInto('key_grant')
-          .values(
-            grants.map(({ epoch, wrapped }) => ({
-              id: random.uuid(),
-              department_id: departmentId,
-              epoch,
-              member_id: memberId,
-              wrapped: Buffer.from(wrapped),
-              granted_by: session.memberId,
-            })),
-          )
-          .onConflict((conflict) => conflict.doNothing())
-          .execute()
+        await putGrants(
+          tx,
+          memberId,
+          grants.map(({ epoch, wrapped }) => ({
+            id: random.uuid(),
+            department_id: departmentId,
+            epoch,
+            wrapped: Buffer.from(wrapped),
+            granted_by: session.memberId,
+            voucher: epoch === target.epoch ? voucher : null,
+          })),
+        )
         await recordAudit(tx, {
           at: deps.clock.now(),
           memberId: session.memberId,
           role: holdingRole(session.roles, departmentId),
           action: 'key.grant',
           object: target.username,
-          data: { key: departmentId },
+          data: { key: departmentId, recipient: target.recipient },
         })
       })
     },

@@ -11,6 +11,14 @@ export function lookupOf(pepper: Uint8Array, auth: string): Buffer {
 }
 
 /**
+ * The look-up of a receipt whose tip's recipient is vouched for (sealing/receipt-keys.ts). It is another one, so that
+ * whoever writes the database can take the voucher away but not make such a receipt pass for one from before there were any.
+ */
+export function boundLookupOf(pepper: Uint8Array, auth: string): Buffer {
+  return lookupOf(pepper, `bound/${auth}`)
+}
+
+/**
  * The salt told to somebody who signs in under a name that does not exist: 16 bytes that stay the same for the
  * name, so that asking does not reveal who is a member.
  * @param key the server secret `salt`.

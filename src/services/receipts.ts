@@ -5,11 +5,12 @@ import type { RequestNews } from '../domain/identity.ts'
 import { reporterView, type ReporterCase } from '../domain/privacy.ts'
 import { parseReceiptCode } from '../domain/receipt.ts'
 import type { Payee } from '../domain/payee.ts'
+import { pairOf } from '../sealing/age-identity.ts'
 import { fromBase64Url, toBase64Url, utf8 } from '../sealing/bytes.ts'
 import { openJson, sealJson } from '../sealing/draft-cipher.ts'
 import { EnvelopeError } from '../sealing/envelope-error.ts'
 import { openMessage, openMessagePhoto } from '../sealing/message.ts'
-import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import { areOwnRecipients, deriveReceipt } from '../sealing/receipt-keys.ts'
 import { sealTwoLayer, type TwoLayerPart } from '../sealing/two-layer.ts'
 import type { Cases, NewMessage, ReporterThread, SealedMessage } from './cases.ts'
 import type { PlainMessage } from './cases/messages.ts'
@@ -17,7 +18,7 @@ import { createClaimPins, type PinState } from './claim-pins.ts'
 import { namesOf, publicFacts } from './ledger-row.ts'
 import type { FollowMail } from './follow-mail.ts'
 import type { RateLimits } from './limits.ts'
-import { lookupOf } from './lookup.ts'
+import { boundLookupOf, lookupOf } from './lookup.ts'
 import type { Identity } from './identity.ts'
 import type { Keys } from './keys.ts'
 import type { Deps } from './ports.ts'
@@ -86,6 +87,14 @@ export interface Receipts {
   dispute(cookie: string | null): Promise<void>
   /** Null when the receipt is not open. */
   thread(cookie: string | null): Promise<OpenedThread | null>
+  /**
+   * To whom a message is sealed here; null when the receipt is not open.
+   * @throws {DomainError} `recipients-refused` when the tip's key is not the one that its reporter vouched for, or when
+   *   that cannot be checked because the receipt was opened without its code
+   */
+  sealsTo(
+    cookie: string | null,
+  ): Promise<{ readonly tipId: string; readonly recipients: readonly string[] } | null>
   /** A photo of a message: opened when the cookie carries the key, else sealed. Null when there is none. */
   photo(
     cookie: string | null,
@@ -94,9 +103,12 @@ export interface Receipts {
   /**
    * Writes to the department.
    * @returns as {@link Cases.answer}
-   * @throws {DomainError} as that, and `rate-limited`
+   * @throws {DomainError} as that and as {@link Receipts.sealsTo}, and `rate-limited`
    */
-  answer(cookie: string | null, message: PlainMessage | Omit<NewMessage, 'tipId'>): Promise<boolean>
+  answer(
+    cookie: string | null,
+    message: Omit<PlainMessage, 'recipients'> | Omit<NewMessage, 'tipId'>,
+  ): Promise<boolean>
   /** Whether an address is kept for this receipt; null when it is not open, or no mail leaves this house. */
   followed(cookie: string | null): Promise<boolean | null>
   /**
@@ -129,8 +141,10 @@ interface Session {
   readonly tipId: string
   /** In ms since 1970. */
   readonly until: number
-  /** The reporter's secret; only where it came through this server. */
-  readonly identity?: string
+  /** Whether its tip's recipient is vouched for. A number, so that cookies are of one length. */
+  readonly bound: 0 | 1
+  /** The reporter's secrets; only where they came through this server. */
+  readonly own?: { readonly identity: string; readonly macKey: string }
 }
 
 const notOpen = (): DomainError => new DomainError('not-found', '请先用查询码打开您的举报。')
@@ -142,16 +156,18 @@ export function createReceipts(
   const { db, clock, secrets } = deps
   const pins = createClaimPins(deps)
 
-  async function openSession(auth: string, identity?: string): Promise<string> {
+  async function openSession(auth: string, own?: Session['own']): Promise<string> {
+    const bound = boundLookupOf(secrets.lookup, auth)
     const found = await db
       .selectFrom('tip')
-      .select('id')
-      .where('lookup', '=', lookupOf(secrets.lookup, auth))
+      .select(['id', 'lookup'])
+      .where('lookup', 'in', [bound, lookupOf(secrets.lookup, auth)])
       .executeTakeFirst()
     const value: Session = {
       tipId: found?.id ?? deps.random.uuid(),
       until: clock.now().getTime() + SESSION_MS,
-      ...(identity === undefined ? {} : { identity }),
+      bound: found?.lookup.equals(bound) ? 1 : 0,
+      ...(own ? { own } : {}),
     }
     return toBase64Url(await sealJson(secrets.cookie, PURPOSE, value, (n) => deps.random.bytes(n)))
   }
@@ -171,19 +187,47 @@ export function createReceipts(
     (await sessionOf(cookie))?.tipId ?? null
 
   async function opened(session: Session, message: SealedMessage): Promise<ReporterMessage> {
-    const { tipId, identity } = session
-    if (identity === undefined) return { ...message, text: null, photos: [], damaged: false }
+    const { tipId, own } = session
+    if (!own) return { ...message, text: null, photos: [], damaged: false }
     const { number, from, sealed } = message
     try {
       return {
         ...message,
-        ...(await openMessage({ tip: tipId, number, from }, identity, sealed)),
+        ...(await openMessage({ tip: tipId, number, from }, own.identity, sealed)),
         damaged: false,
       }
     } catch (error) {
       if (!(error instanceof EnvelopeError)) throw error
       return { ...message, text: null, photos: [], damaged: true }
     }
+  }
+
+  /**
+   * What the database has. The MAC is null where there is nothing left to check: the tip is from before there were
+   * any, or this server has the reporter's keys and found it right. Where one has to be and is not, none passes.
+   */
+  async function threadOf({ tipId, bound, own }: Session): Promise<ReporterThread | null> {
+    const thread = await cases.threadOf(tipId)
+    if (!thread) return null
+    const recipientMac = bound === 1 ? (thread.recipientMac ?? '') : null
+    if (!own) return { ...thread, recipientMac }
+    const keys = { ...(await pairOf(own.identity)), macKey: own.macKey }
+    const named = { tip: tipId, recipients: thread.recipients, recipientMac }
+    return { ...thread, recipientMac: areOwnRecipients(keys, named) ? null : '' }
+  }
+
+  async function sealsTo(cookie: string | null): ReturnType<Receipts['sealsTo']> {
+    const session = await sessionOf(cookie)
+    const thread = session && (await threadOf(session))
+    if (!session || !thread) return null
+    const { tipId, recipients, recipientMac } = thread
+    if (recipientMac === null) return { tipId, recipients }
+    throw new DomainError(
+      'recipients-refused',
+      session.own
+        ? '这件举报的收件钥匙没有通过核对，可能被人换过，没有发出。请拨打承办单位的热线。'
+        : '打开时没有把查询码交给本站，本站不能核对收件的钥匙，没有发出。请先复制您写的，再输入一次查询码。',
+    )
   }
 
   /** Sealed in memory, so that it takes finance and approver to open. */
@@ -198,9 +242,9 @@ export function createReceipts(
   return {
     async open(code) {
       const parsed = parseReceiptCode(code)
-      const { auth, identity } = await deriveReceipt(parsed ?? DECOY)
+      const { auth, identity, macKey } = await deriveReceipt(parsed ?? DECOY)
       // The decoy's own value is nobody's: what cannot be a code finds no tip, even one filed under the decoy.
-      return openSession(parsed === null ? `not/${auth}` : auth, identity)
+      return openSession(parsed === null ? `not/${auth}` : auth, { identity, macKey })
     },
 
     openAuth: (auth) => openSession(auth),
@@ -258,23 +302,25 @@ export function createReceipts(
 
     async thread(cookie) {
       const session = await sessionOf(cookie)
-      const thread = session && (await cases.threadOf(session.tipId))
+      const thread = session && (await threadOf(session))
       if (!session || !thread) return null
       return {
         ...thread,
-        readable: session.identity !== undefined,
+        readable: session.own !== undefined,
         messages: await Promise.all(thread.messages.map((message) => opened(session, message))),
       }
     },
+
+    sealsTo,
 
     async photo(cookie, photo) {
       const session = await sessionOf(cookie)
       const bytes = session && (await cases.photoOf(session.tipId, photo))
       if (!session || !bytes) return null
-      if (session.identity === undefined) return { bytes, sealed: true }
+      if (!session.own) return { bytes, sealed: true }
       const address = { tip: session.tipId, photo }
       try {
-        return { bytes: await openMessagePhoto(address, session.identity, bytes), sealed: false }
+        return { bytes: await openMessagePhoto(address, session.own.identity, bytes), sealed: false }
       } catch (error) {
         // Somebody has changed it: not shown as if it were what was sent.
         if (error instanceof EnvelopeError) return null
@@ -286,7 +332,10 @@ export function createReceipts(
       const tipId = await tipOf(cookie)
       if (tipId === null) throw notOpen()
       limits.take('messages', limits.keyOf(tipId))
-      return cases.answer(tipId, message)
+      if (!('text' in message)) return cases.answer(tipId, message)
+      const to = await sealsTo(cookie)
+      if (!to) throw notOpen()
+      return cases.answer(tipId, { ...message, recipients: to.recipients })
     },
 
     async followed(cookie) {

@@ -14,6 +14,7 @@ import {
   type UnsignedEntry,
 } from '../sealing/recipient-list.ts'
 import type { Deps, PinnedList } from './ports.ts'
+import { verifyNatively } from './signatures.ts'
 
 /** Owner id of the offline key to which every department's key is wrapped besides its holders. */
 export const ESCROW_OWNER = 'escrow'
@@ -156,10 +157,11 @@ export function createRecipients(deps: Pick<Deps, 'db' | 'pin' | 'versions'>): R
   let held: { readonly version: string; readonly value: Promise<Held> } | null = null
 
   function verify(entries: readonly RecipientEntry[], root: string, pinned: ListHead | null) {
-    const owners = verifyRecipientList(entries, root, {
+    const known = {
       ...(pinned ? { pinned } : {}),
       ...(checked?.root === root ? { checked: checked.head } : {}),
-    })
+    }
+    const owners = verifyRecipientList(entries, root, known, verifyNatively)
     checked = { root, head: headOf(entries, root) }
     return owners
   }

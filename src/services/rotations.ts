@@ -17,8 +17,16 @@ import { DomainError } from '../domain/errors.ts'
 import { ownerOf, ownersOf, ROLE_OWNERS } from '../domain/roles.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { openGrant } from '../sealing/department-keys.ts'
+import { divideHolders, isVouched } from '../sealing/member-voucher.ts'
 import { RecipientListError, verifierOf } from '../sealing/recipient-list.ts'
-import { makeEpoch, rewrap, vouch, type ListPlace, type Voucher } from '../sealing/rotation.ts'
+import {
+  makeEpoch,
+  rewrap,
+  vouch,
+  type ListPlace,
+  type MemberGrant,
+  type Voucher,
+} from '../sealing/rotation.ts'
 import { recordAudit } from './audit.ts'
 import type { Reader } from './case-access.ts'
 import { isAge } from './cases/wraps.ts'
@@ -47,6 +55,7 @@ export interface Ceremony {
   readonly departmentId: string
   /** Of the key to be made. */
   readonly epoch: number
+  /** All who hold the present one; of them {@link divideHolders} says who is given the next. */
   readonly holders: readonly Holder[]
   readonly escrow: string
   /** Where the next entry of the list of recipients goes, for {@link vouch}. */
@@ -59,7 +68,7 @@ export interface MadeKey {
   readonly owner?: string | undefined
   readonly epoch: number
   readonly recipient: string
-  readonly grants: readonly { readonly memberId: string; readonly wrapped: Uint8Array }[]
+  readonly grants: readonly MemberGrant[]
   readonly escrow: Uint8Array
   /** Signed with the present key. */
   readonly voucher: Voucher
@@ -94,7 +103,7 @@ export interface Rotations {
   /** @throws {DomainError} `forbidden` for who does not hold the present key */
   plan(reader: Reader, owner?: string): Promise<Ceremony>
   /**
-   * Stores a new key: for exactly those who hold the present one, and the escrow.
+   * Stores a new key: for whoever makes it, those who hold the present one and were vouched for, and the escrow.
    * @throws {DomainError} `factor-required`, `forbidden`, `invalid-input`, `stale-version` when meanwhile a member came
    *   or went or somebody else was first
    */
@@ -106,17 +115,22 @@ export interface Rotations {
   /** @throws {DomainError} `forbidden` */
   due(admin: Reader): Promise<DueKey[]>
   /**
-   * The same with the escrow key, for a department in which nobody holds the present one: a key for all members who
-   * read cases there. Answers how many tips were moved.
+   * The same with the escrow key, for a department in which nobody is left to do it: a key for all members who read
+   * cases there and were vouched for. Answers how many tips were moved, and the user names of the other members.
    * @throws {DomainError} `invalid-input` for a secret that is not the escrow's, `not-found`
    */
-  rotateFromEscrow(escrowIdentity: string, departmentId: string): Promise<{ members: number; tips: number }>
+  rotateFromEscrow(
+    escrowIdentity: string,
+    departmentId: string,
+  ): Promise<{ members: number; leftOut: readonly string[]; tips: number }>
 }
 
 const APPROVERS = ownerOf('approver')
 // As JSON a batch must fit into one request body.
 const BATCH = 40
 const MAX_WRAP_BYTES = 4096
+
+const keyOf = ({ tipId, purpose }: OldWrap): string => `${tipId} ${purpose}`
 
 export function createRotations(
   deps: Deps,
@@ -169,17 +183,18 @@ export function createRotations(
       })
       .execute()
     const grants = [
-      { member_id: null, wrapped: made.escrow },
-      ...made.grants.map(({ memberId, wrapped }) => ({ member_id: memberId, wrapped })),
+      { member_id: null, wrapped: made.escrow, voucher: null },
+      ...made.grants.map(({ memberId, ...grant }) => ({ member_id: memberId, ...grant })),
     ]
     await tx
       .insertInto('key_grant')
       .values(
-        grants.map(({ member_id, wrapped }) => ({
+        grants.map(({ member_id, wrapped, voucher }) => ({
           id: random.uuid(),
           department_id: departmentId,
           epoch: made.epoch,
           member_id,
+          voucher,
           wrapped: Buffer.from(wrapped),
           granted_by: by?.memberId ?? null,
         })),
@@ -259,12 +274,23 @@ export function createRotations(
         await versions.bump(tx, 'keys')
         const key = await lockCurrentKey(tx, owner)
         const holders = key ? await holdersOf(tx, owner, key.epoch) : []
-        const wanted = holders.map(({ memberId }) => memberId).sort()
-        const given = made.grants.map(({ memberId }) => memberId).sort()
-        if (key?.epoch !== made.epoch - 1 || JSON.stringify(wanted) !== JSON.stringify(given)) {
+        const present = (await recipients.owners(tx)).get(owner)
+        const own = holders.find(({ memberId }) => memberId === session.memberId)
+        if (!present || !own) throw changedMeanwhile()
+        const { given } = divideHolders(present, holders, own.recipient)
+        const vouchers = new Map(made.grants.map(({ memberId, voucher }) => [memberId, voucher]))
+        if (
+          key?.epoch !== made.epoch - 1 ||
+          made.grants.length !== given.length ||
+          !given.every(({ memberId }) => vouchers.has(memberId)) ||
+          (await recipients.head(tx)).hash !== made.voucher.previous
+        ) {
           throw changedMeanwhile()
         }
-        if ((await recipients.head(tx)).hash !== made.voucher.previous) throw changedMeanwhile()
+        const next = { owner, epoch: made.epoch, verifier: made.voucher.verifier }
+        const isVouchedAnew = (holder: Holder): boolean =>
+          isVouched(next, { ...holder, voucher: vouchers.get(holder.memberId) ?? null })
+        if (!given.every(isVouchedAnew)) throw invalid()
         await recipients
           .append(tx, {
             ...made.voucher,
@@ -293,9 +319,11 @@ export function createRotations(
     async rewrap(reader, wraps, owner = reader.departmentId) {
       const { key } = await mustHold(reader, owner)
       if (!wraps.every(({ epoch, wrapped }) => epoch === key.epoch && isWrap(wrapped))) throw invalid()
+      // In one order, whatever came: two who move the same tips would wait for each other in a circle.
+      const ordered = wraps.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
       await db.transaction().execute(async (tx) => {
         let moved = 0
-        for (const wrap of wraps) if (await replace(tx, owner, wrap)) moved += 1
+        for (const wrap of ordered) if (await replace(tx, owner, wrap)) moved += 1
         await recordAudit(tx, {
           at: clock.now(),
           memberId: reader.memberId,
@@ -322,17 +350,14 @@ export function createRotations(
       const escrow = await keys.mustBeEscrow(escrowIdentity, departmentId)
       const key = await currentKey(db, departmentId)
       if (!key) throw new DomainError('not-found', `no key of ${departmentId}`)
-      const holders = await membersFor(db, departmentId)
-      const epoch = key.epoch + 1
-      const made = await makeEpoch(
-        { department: departmentId, epoch },
-        holders.map(({ recipient }) => recipient),
-        escrow,
+      const present = (await recipients.owners()).get(departmentId)
+      const members = await membersFor(db, departmentId)
+      const isMember = ({ memberId }: Holder): boolean => members.some((one) => one.memberId === memberId)
+      const given = (await holdersOf(db, departmentId, key.epoch)).filter(
+        (holder) => isMember(holder) && present !== undefined && isVouched(present, holder),
       )
-      const grants = made.grants.flatMap((wrapped, index) => {
-        const memberId = holders[index]?.memberId
-        return memberId === undefined ? [] : [{ memberId, wrapped }]
-      })
+      const epoch = key.epoch + 1
+      const made = await makeEpoch({ department: departmentId, epoch }, given, escrow)
       await db.transaction().execute(async (tx) => {
         await versions.bump(tx, 'keys')
         const locked = await lockCurrentKey(tx, departmentId)
@@ -354,7 +379,7 @@ export function createRotations(
           const signed = { ...entry, verifier: verifierOf(made.identity), day }
           await recipients.appendAsRoot(tx, [signed], escrowIdentity)
         }
-        await store(tx, departmentId, { ...made, epoch, grants }, null)
+        await store(tx, departmentId, { ...made, epoch }, null)
       })
       versions.expire()
       const older = new Map(
@@ -393,7 +418,9 @@ export function createRotations(
         })
         tips += moved.length
       }
-      return { members: holders.length, tips }
+      const has = new Set(given.map(({ memberId }) => memberId))
+      const leftOut = members.filter(({ memberId }) => !has.has(memberId)).map(({ username }) => username)
+      return { members: given.length, leftOut, tips }
     },
   }
 }

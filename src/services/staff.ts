@@ -9,7 +9,7 @@ import { storeRules } from '../db/plan.ts'
 import { isRecipient } from '../sealing/age-identity.ts'
 import { badKeys, toRow, type PassphraseRecord } from './account.ts'
 import { recordAudit } from './audit.ts'
-import type { Reader } from './case-access.ts'
+import { isExcluded, type Reader } from './case-access.ts'
 import { decodeCursor, encodeCursor } from './cursor.ts'
 import type { Factors } from './factors.ts'
 import type { Deps } from './ports.ts'
@@ -39,7 +39,8 @@ export interface AuditLine {
   readonly who: string | null
   readonly role: string | null
   readonly action: string
-  readonly object: string
+  /** Null for a case that the reader must not meet. */
+  readonly object: string | null
 }
 
 export interface AuditPage {
@@ -361,7 +362,8 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
       const rows = await db
         .selectFrom('staff_audit')
         .leftJoin('member', 'member.id', 'staff_audit.member_id')
-        .select(['no', 'at', 'display_name', 'role', 'action', 'object'])
+        .leftJoin('case_file', 'case_file.case_no', 'staff_audit.object')
+        .select(['no', 'at', 'display_name', 'role', 'action', 'object', 'accused_department_id'])
         .$if(before !== null, (query) => query.where('no', '<', before ?? 0))
         .orderBy('no', 'desc')
         .limit(AUDIT_PAGE + 1)
@@ -372,7 +374,7 @@ export function createStaff(deps: Deps, factors: Pick<Factors, 'createLink'>): S
         who: row.display_name,
         role: row.role,
         action: row.action,
-        object: row.object,
+        object: isExcluded(row, reader.departmentId) ? null : row.object,
       }))
       const last = rows.length > AUDIT_PAGE ? items.at(-1) : undefined
       return { items, next: last ? encodeCursor([String(last.no)]) : null }

@@ -10,9 +10,8 @@ import { route, type Route } from '../domain/routing.ts'
 import type { NamedReporter } from '../domain/identity.ts'
 import type { Narrative, TipFacts } from '../domain/tip.ts'
 import { insertTip, type NewTip } from '../db/tips.ts'
-import { sealPart } from '../sealing/envelope.ts'
-import { utf8 } from '../sealing/bytes.ts'
-import { deriveReceipt } from '../sealing/receipt-keys.ts'
+import { identityBytes, sealNarrative } from '../sealing/outgoing.ts'
+import { deriveReceipt, tipRecipientMac } from '../sealing/receipt-keys.ts'
 import type { KeyPair } from '../sealing/age-identity.ts'
 import { wrapTipKey } from '../sealing/tip-keys.ts'
 import { hashClaimPin } from './claim-pins.ts'
@@ -21,7 +20,7 @@ import { filingKeys } from './filing-keys.ts'
 import type { Spend } from './gate.ts'
 import type { Keys } from './keys.ts'
 import { ledgerRow, namesOf, UNDECIDED } from './ledger-row.ts'
-import { lookupOf } from './lookup.ts'
+import { boundLookupOf, lookupOf } from './lookup.ts'
 import type { ReadyUpload, Uploads } from './uploads.ts'
 import type { Deps } from './ports.ts'
 import type { TipWrap, TipWraps } from './tip-wraps.ts'
@@ -73,6 +72,8 @@ export interface SealedTipInput extends Filing {
   readonly reporterRecipient: string
   /** See receipt-keys.ts. */
   readonly auth: string
+  /** Of the recipient; see receipt-keys.ts. Null from a program that makes none. */
+  readonly recipientMac: string | null
   readonly callback: boolean
   readonly narrative: Uint8Array
   /** Who a named reporter is; null for an anonymous one. */
@@ -231,13 +232,13 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
   }
 
   /** Who a named reporter is, sealed so that it takes custodian and approver to open. */
-  async function sealIdentity({ id, named }: TipInput): Promise<TwoLayerPart | null> {
+  async function sealIdentity({ id, keys: tipKeys, named }: TipInput): Promise<TwoLayerPart | null> {
     if (!named) return null
     const roles = await keys.twoRoles('tip.identity')
     if (!roles) {
       throw new DomainError('intake-closed', '实名举报的密钥还没有准备好，请选“匿名”，或者先拨打热线。')
     }
-    return sealTwoLayer({ purpose: 'tip.identity', tip: id }, utf8(JSON.stringify(named)), roles)
+    return sealTwoLayer({ purpose: 'tip.identity', tip: id }, identityBytes(tipKeys, named), roles)
   }
 
   /** Writes what is sealed already. @throws {DraftChangedError} also when an upload is not there (any more) */
@@ -312,6 +313,9 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
         spend: input.spend ?? null,
       })
       if (outcome === 'stored') return { ...filed, repeated: false }
+      if (outcome === 'tip-taken') {
+        throw new DomainError('idempotency-conflict', '这一份已经收下了，是用另一个 Idempotency-Key 交的。')
+      }
       if (outcome === 'repeated' || outcome === 'draft-changed') {
         const winner = await earlier(input.idempotencyKey, input.fingerprint)
         if (winner) return { ...winner, repeated: true }
@@ -359,13 +363,10 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
       const today = dayOf(clock.now())
       const { route: found, promise } = await routed(input.facts, today)
       const receipt = await deriveReceipt(input.receiptCode)
-      const narrative = await sealPart({
-        recipients: [input.keys.recipient],
-        purpose: 'tip.narrative',
-        tip: input.id,
-        part: 0,
-        bytes: utf8(JSON.stringify(input.narrative)),
-      })
+      const narrative = await sealNarrative(
+        { ...input.keys, tip: input.id, reporterRecipient: receipt.recipient },
+        input.narrative,
+      )
       return store(
         input,
         { found, promise, today },
@@ -373,9 +374,10 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
           receiptCode: input.receiptCode,
           tip: {
             id: input.id,
-            lookup: lookupOf(secrets.lookup, receipt.auth),
+            lookup: boundLookupOf(secrets.lookup, receipt.auth),
             reporterRecipient: receipt.recipient,
             recipient: input.keys.recipient,
+            recipientMac: tipRecipientMac(receipt.macKey, input.id, input.keys.recipient),
             callback: input.narrative.callback !== null,
             photoCount: input.photos.length,
             sealedBy: 'server',
@@ -417,9 +419,10 @@ export function createTips(deps: Deps, { keys, locks, tipWraps, uploads }: Means
           receiptCode: null,
           tip: {
             id: input.id,
-            lookup: lookupOf(secrets.lookup, input.auth),
+            lookup: (input.recipientMac === null ? lookupOf : boundLookupOf)(secrets.lookup, input.auth),
             reporterRecipient: input.reporterRecipient,
             recipient: input.recipient,
+            recipientMac: input.recipientMac,
             callback: input.callback,
             photoCount: input.photos.length,
             sealedBy: 'browser',

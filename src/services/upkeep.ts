@@ -1,3 +1,5 @@
+import { giveBackPinTry } from '../db/claim-pins.ts'
+import { PIN_TRIES } from '../domain/claim-pin.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../domain/day.ts'
 import type { Cases } from './cases.ts'
 import type { Drafts } from './drafts.ts'
@@ -13,7 +15,8 @@ import type { Uploads } from './uploads.ts'
 export interface Upkeep {
   /**
    * Ends pauses, dispute and collection windows, forgets stale drafts and uploads, old replies, sent mails and spent proofs; once a
-   * day also what is kept no longer (see services/retention.ts) and blobs that no row names.
+   * day also what is kept no longer (see services/retention.ts) and blobs that no row names. Every midnight one more
+   * try of a claim PIN.
    * @param stop ends it early; what is left is done next time
    */
   run(stop?: AbortSignal): Promise<void>
@@ -45,6 +48,8 @@ export function createUpkeep(
   const { db, clock, files } = deps
   const { cases, rewards, drafts, uploads, identity, retention, tipWraps, locks } = verbs
   let sweptOn: Day | null = null
+  // A process that has just begun gives no try back: it may have been started anew many times today.
+  let triedOn: Day | null = null
   // Only what was there before its wraps were locked: once done, done.
   let lockedAll = false
 
@@ -90,6 +95,8 @@ export function createUpkeep(
       await cases.tick()
       await rewards.tick()
       await identity.tick()
+      if (triedOn !== null && triedOn !== today) await giveBackPinTry(db, PIN_TRIES)
+      triedOn = today
       await drafts.purge(addDays(today, -(await retention.days('draft'))))
       await uploads.purge(addDays(today, -(await retention.days('draft'))))
       // Two processes' clocks may stand on two sides of midnight.

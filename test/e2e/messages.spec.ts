@@ -45,8 +45,17 @@ async function ask(officer: Page, caseNo: string): Promise<void> {
   await expect(officer.locator('[data-status]')).toHaveText('已受理。')
   await officer.getByLabel('给举报人留言').fill(QUESTION)
   await officer.getByLabel('要举报人补充').check()
-  await officer.getByRole('button', { name: '密封并发出' }).click()
+  const send = officer.getByRole('button', { name: '密封并发出' })
+  const photos = officer.getByLabel('照片（可以不加')
+  await photos.setInputFiles({ name: '1.heic', mimeType: 'image/heic', buffer: Buffer.from('no photo') })
+  await send.click()
+  await expect(officer.locator('.error-summary')).toBeFocused()
+  await expect(officer.locator('.error-summary')).toContainText('1.heic：这个文件的内容不是照片')
+  await expect(officer.getByLabel('给举报人留言')).toHaveValue(QUESTION)
+  await photos.setInputFiles(await photo())
+  await send.click()
   await expect(officer.locator('.thread')).toContainText(QUESTION)
+  await expectPhoto(officer, '承办单位的照片 1')
   await expect(officer.locator('main header .badge-active')).toHaveText('等待举报人补充')
 }
 
@@ -77,6 +86,13 @@ async function photo() {
   }
 }
 
+/** A picture of the thread that the browser could draw. */
+async function expectPhoto(page: Page, alt: string): Promise<void> {
+  await expect
+    .poll(() => page.getByRole('img', { name: alt }).evaluate((img: HTMLImageElement) => img.naturalWidth))
+    .toBeGreaterThan(100)
+}
+
 /** The officer finds the case by its mark, and the answer with its photo in it. */
 async function expectAnswered(officer: Page, caseNo: string): Promise<void> {
   await officer.goto('/staff/queue/?tab=unanswered')
@@ -84,9 +100,7 @@ async function expectAnswered(officer: Page, caseNo: string): Promise<void> {
   await officer.goto(`/staff/cases/${caseNo}/`)
   await expect(officer.locator('.thread')).toContainText(ANSWER)
   await expect(officer.locator('main header .badge-active')).toHaveText('办理中')
-  await expect
-    .poll(() => officer.locator('.thread img').evaluate((img: HTMLImageElement) => img.naturalWidth))
-    .toBeGreaterThan(100)
+  await expectPhoto(officer, '举报人的照片 1')
   const sent = await (await officer.request.get(officer.url())).text()
   for (const word of [QUESTION, ANSWER]) expect(sent).not.toContain(word)
 }
@@ -99,14 +113,19 @@ test('officer and reporter exchange messages, the reporter without JavaScript', 
   const officer = await staffPage(browser, 'huanbao-1')
   const seen = watch(officer)
   const sent: string[] = []
+  await noteForms(officer, sent)
   officer.on('request', (one) => sent.push(one.postData() ?? ''))
   await ask(officer, caseNo)
-  expect(sent.join('\n')).not.toContain(QUESTION)
+  expect(sent.join('\n')).toContain('age-encryption.org')
+  for (const secret of [QUESTION, 'CanaryPhone']) expect(sent.join('\n')).not.toContain(secret)
 
   const citizen = await (await withoutScript(browser)).newPage()
   await track(citizen, code)
   await expect(citizen.locator('main')).toContainText('提问，等您答复到')
   await expect(citizen.locator('.thread')).toContainText(QUESTION)
+  const asked = await citizen.request.get((await citizen.locator('.thread img').getAttribute('src')) ?? '')
+  expect((await asked.body()).subarray(0, 3).toString('hex')).toBe('ffd8ff')
+  expect((await asked.body()).includes('CanaryPhone')).toBe(false)
   expect(await overflow(citizen)).toBe(0)
   await citizen.getByRole('button', { name: '密封并答复' }).click()
   await expect(citizen.locator('.error-summary')).toContainText('请写几个字')
@@ -116,7 +135,8 @@ test('officer and reporter exchange messages, the reporter without JavaScript', 
   await expect(citizen.locator('.thread li')).toHaveCount(2)
   await expect(citizen.locator('.thread')).toContainText(ANSWER)
   await expect(fact(citizen, '现在')).toHaveText('办理中')
-  const shown = await citizen.request.get((await citizen.locator('.thread img').getAttribute('src')) ?? '')
+  const own = citizen.locator('.message.reporter img')
+  const shown = await citizen.request.get((await own.getAttribute('src')) ?? '')
   expect((await shown.body()).includes('CanaryPhone')).toBe(false)
 
   await expectAnswered(officer, caseNo)
@@ -165,7 +185,8 @@ test('with JavaScript neither the code nor the words leave the reporter’s brow
   await expect(citizen.getByRole('heading', { name: '和承办单位的留言' })).toBeFocused()
   await expect(citizen.locator('.thread li')).toHaveCount(2)
   await expect(citizen.locator('.thread')).toContainText(ANSWER)
-  await expect(citizen.locator('.thread img')).toHaveCount(1)
+  await expect(citizen.locator('.message.reporter img')).toHaveCount(1)
+  await expect(citizen.locator('.message.officer img')).toHaveCount(1)
   await expect(fact(citizen, '现在')).toHaveText('办理中')
 
   const everything = sent.join('\n')

@@ -124,6 +124,20 @@ test('words, place, phone, photos and code leave the browser sealed, and the off
   for (const image of await sealed.locator('img').all()) {
     await expect.poll(() => image.evaluate((node: HTMLImageElement) => node.naturalWidth)).toBeGreaterThan(0)
   }
+
+  // A photo that was damaged where it lies is told in words, and the rest is shown.
+  await officer.route('**/tip.photo/0', async (route) => {
+    const reply = await route.fetch()
+    const body = await reply.body()
+    const middle = body.length >> 1
+    body[middle] = (body[middle] ?? 0) ^ 1
+    await route.fulfill({ response: reply, body })
+  })
+  await officer.reload()
+  await expect(sealed.locator('.notice-warn')).toHaveText('举报照片 1没有显示：密封的内容损坏了，打不开。')
+  await expect(sealed).toContainText(WORDS)
+  await expect(sealed.getByAltText('举报照片 2')).toBeVisible()
+  await expect(sealed.locator('img')).toHaveCount(1)
   await officer.context().close()
 })
 
@@ -153,6 +167,29 @@ test('where the browser cannot seal, nothing goes out and the form without a scr
   await expect(page.getByText('本站服务器在内存里把上面的内容密封')).toBeVisible()
   await sendTip(page)
   await expect(page.getByText('内容由本站服务器在内存里密封')).toBeVisible()
+})
+
+test('a worker that never answers is given up, and nothing goes out', async ({ page }) => {
+  await page.clock.install()
+  await page.route('**/seal-worker*', (route) => route.fulfill({ contentType: 'text/javascript', body: '' }))
+  const sent = watchSent(page)
+  await page.goto('/report/')
+  await page.getByLabel('建设工地扬尘').check()
+  await page.getByLabel('房屋建设').check()
+  const asked = page.waitForRequest('**/seal-worker*')
+  await next(page)
+  await asked
+  const failure = page.getByRole('alert').filter({ hasText: '没能在您的设备上密封' })
+  await page.clock.fastForward(60_000)
+  await expect(failure).toBeFocused()
+  await expect(failure.getByRole('link', { name: '不用脚本的表单' })).toHaveAttribute(
+    'href',
+    '/report/?plain=1',
+  )
+  await expect(page.getByLabel('具体地点')).toBeDisabled()
+  const before = sent.posts.length
+  await next(page)
+  expect(sent.posts).toHaveLength(before)
 })
 
 test('a page whose script never came keeps the fields shut', async ({ page }) => {
@@ -185,6 +222,14 @@ test('a key that is not the signed one is refused, and nothing is sealed to it',
   await expect(page.getByRole('alert').filter({ hasText: '没能在您的设备上密封' })).toBeFocused()
   expect(sent.posts).toEqual([])
   await page.unroute('**/api/v1/recipients')
+
+  // The page is from before the route changed: it says so, and nothing is filed before the reporter has seen to whom.
+  const readers = page.locator('[data-readers]')
+  const present = (await readers.getAttribute('data-readers')) ?? ''
+  await readers.evaluate((node) => node.setAttribute('data-readers', 'qu-huanbao qu-daqiban'))
+  await page.getByRole('button', { name: '提交' }).click()
+  await expect(page.getByRole('alert').filter({ hasText: '刚才没有提交：承办单位变了' })).toBeVisible()
+  await expect(readers).toHaveAttribute('data-readers', present)
 
   // The keys changed while the page lay open: it seals to the new ones by itself.
   const problem = { type: '/problems/stale-recipients/', title: '收件的钥匙变了', status: 409 }

@@ -180,16 +180,20 @@ test('a passkey signs in, unlocks a new tab without the passphrase, and is asked
   const colleague = await signIn(browser, 'officer-1')
   const caseNo = await fileTip(colleague)
   await colleague.goto('/staff/members/')
-  await colleague
-    .getByRole('listitem')
-    .filter({ hasText: 'passkey-1' })
-    .getByRole('button', { name: '授予钥匙' })
-    .click()
+  const waiting = colleague.getByRole('listitem').filter({ hasText: 'passkey-1' })
+  await waiting.getByRole('button', { name: '授予钥匙' }).click()
+  await expect(saved(colleague)).toContainText('核对指纹')
+  await expectSound(colleague)
+  const fingerprint = await waiting.locator('[data-their-fingerprint]').innerText()
+  await waiting.getByLabel('当面或电话核对').check()
+  await waiting.getByRole('button', { name: '授予钥匙' }).click()
   await expect(colleague.getByText('（passkey-1）')).toHaveCount(0)
 
   await typePassphrase(page, 'passkey-1', passphrase)
   await page.getByRole('button', { name: '用通行密钥' }).click()
   await page.waitForURL(isConsole)
+  await page.goto('/staff/account/')
+  await expect(page.locator('[data-own-fingerprint]')).toHaveText(fingerprint)
   await openCase(page, caseNo)
   // As in a new tab: nothing rests there.
   await page.evaluate(() => {

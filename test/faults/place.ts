@@ -13,7 +13,7 @@ import { DISPATCHER_DEPARTMENT } from '../../src/domain/plan.ts'
 import { createRuntime } from '../../src/runtime.ts'
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import { createServices } from '../../src/services/index.ts'
-import { lookupOf } from '../../src/services/lookup.ts'
+import { boundLookupOf } from '../../src/services/lookup.ts'
 import { administer, databaseUrl } from '../support/database.ts'
 import { createOpener } from '../support/opener.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -235,7 +235,7 @@ export async function inspect(place: Place, tips: readonly Promised[]): Promise<
     for (const tip of tips) {
       const complain = (what: string) => complaints.push(`${what}: ${tip.description}`)
       if (!tip.receipt) continue
-      const lookup = lookupOf(deps.secrets.lookup, (await deriveReceipt(tip.receipt.code)).auth)
+      const lookup = boundLookupOf(deps.secrets.lookup, (await deriveReceipt(tip.receipt.code)).auth)
       const found = await db.selectFrom('tip').select('id').where('lookup', '=', lookup).executeTakeFirst()
       const row = found && rows.find(({ tip_id: id }) => id === found.id)
       if (!found || !row) {

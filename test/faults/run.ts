@@ -20,6 +20,7 @@ Runs the built program into faults under 20 submitters, and then looks for every
   postgres        kill -9 of PostgreSQL itself, on a cluster of its own
   disk            no room for photos; no room for the embedded database
   drain           SIGTERM during uploads
+  upload          kill -9 of the server between two pieces of a sealed photo
   decoder         the photo decoder is killed, or hangs
 
 It takes about half an hour. A PostgreSQL server is found as for the other tests (TEST_DATABASE_URL, else

@@ -77,6 +77,7 @@ describe('the trail of staff actions', () => {
       lastMark: { at: NOW, count: 1003, hash: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
       contradicted: null,
       unreadable: 0,
+      events: { since: null, same: 0, faults: [] },
       intact: true,
     })
   })

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createAltcha } from '../../src/adapters/altcha.ts'
 import { createMemoryFiles } from '../../src/adapters/memory-files.ts'
@@ -10,6 +11,8 @@ import type { KeyPair } from '../../src/sealing/age-identity.ts'
 import { utf8 } from '../../src/sealing/bytes.ts'
 import { sealPart } from '../../src/sealing/envelope.ts'
 import { createTipKeys, wrapTipKey } from '../../src/sealing/tip-keys.ts'
+import type { Db } from '../../src/db/connect.ts'
+import { createAuditTrail } from '../../src/services/audit-trail.ts'
 import type { Reader } from '../../src/services/case-access.ts'
 import type { ActRequest, NewNote, NewWrap } from '../../src/services/cases.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
@@ -394,6 +397,92 @@ describe('a duplicate', () => {
     ])
     const queue = await services.cases.queue(officer, { bucket: 'new' }, null, 10)
     expect(queue.items.map(({ caseNo, tipCount }) => [caseNo, tipCount])).toEqual([[first.caseNo, 2]])
+  })
+})
+
+describe('a step by staff', () => {
+  const check = (db: Db = database.db) =>
+    createAuditTrail({ db, clock: { now: () => now }, auditMarks: createMemoryAuditMarks() }).check(null)
+
+  it('has a line in the audit, with the hash of what is stored and nothing that was written', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aWorkedTip(officer)
+    await act(officer, tip, conclusion)
+    await act(await aMember('qu-daqiban', 'publisher'), tip, { action: 'publish' })
+    await services.cases.dispute(tip.tipId)
+    const lines = await database.db
+      .selectFrom('staff_audit')
+      .select(['action', 'role', 'data'])
+      .where('object', '=', tip.caseNo)
+      .orderBy('no')
+      .execute()
+    const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/) as string
+    expect(lines).toEqual([
+      { action: 'case.accept', role: 'officer', data: { event: 3, sha256 } },
+      { action: 'case.note', role: 'officer', data: { event: 4, sha256 } },
+      { action: 'proof.add', role: 'officer', data: {} },
+      { action: 'case.conclude', role: 'officer', data: { event: 5, sha256 } },
+      { action: 'case.publish', role: 'publisher', data: { event: 6, sha256 } },
+    ])
+    expect(await check()).toMatchObject({ intact: true, events: { since: now, same: 4, faults: [] } })
+  })
+
+  it('that was changed, deleted or slipped in is told by the audit', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const { caseNo } = await aWorkedTip(officer)
+    const step = (ordinal: number, fault: string) => [{ caseNo, ordinal, fault }]
+    const tampering: readonly [string, ReturnType<typeof step>][] = [
+      [`update case_event set data = '{"reason":"x"}' where ordinal = 3`, step(3, 'changed')],
+      [`update case_event set at = at - interval '1 day' where ordinal = 3`, step(3, 'changed')],
+      ['update case_event set actor_id = null, at = null where ordinal = 4', step(4, 'changed')],
+      [`update case_event set action = 'work' where ordinal = 4`, step(4, 'changed')],
+      [
+        'update case_event set ordinal = 9 where ordinal = 4',
+        [...step(4, 'missing'), ...step(9, 'unlisted')],
+      ],
+      ['delete from case_event where ordinal = 4', step(4, 'missing')],
+      [
+        `insert into case_event select case_id, 5, day, at, actor_id, role, 'extend', to_state, to_state, '{}'
+          from case_event where ordinal = 4`,
+        step(5, 'unlisted'),
+      ],
+    ]
+    for (const [statement, faults] of tampering) {
+      const undone = new Error('undone')
+      const tampered = database.db.transaction().execute(async (tx) => {
+        await sql.raw(statement).execute(tx)
+        expect(await check(tx), statement).toMatchObject({ fault: null, intact: false, events: { faults } })
+        throw undone
+      })
+      await expect(tampered).rejects.toBe(undone)
+    }
+    expect((await check()).intact).toBe(true)
+  })
+
+  it('from before there were such lines needs none', async () => {
+    const officer = await aMember('qu-huanbao', 'officer')
+    const tip = await aTip()
+    await act(officer, tip, { action: 'accept' })
+    await sql`truncate staff_audit, audit_head`.execute(database.db)
+    expect(await check()).toMatchObject({ intact: true, events: { since: null, same: 0 } })
+    now = new Date(now.getTime() + 1000)
+    await act(officer, tip, { action: 'work' })
+    expect(await check()).toMatchObject({ intact: true, events: { since: now, same: 1 } })
+  })
+
+  it('on a complaint about a department is not shown to its auditors', async () => {
+    const supervisor = await aMember('qu-duchashi', 'officer', 'auditor')
+    const accused = await aMember('qu-huanbao', 'auditor')
+    const tip = await aTip()
+    await database.db
+      .updateTable('case_file')
+      .set({ holder_id: 'qu-duchashi', accused_department_id: 'qu-huanbao' })
+      .where('case_no', '=', tip.caseNo)
+      .execute()
+    await act(supervisor, tip, { action: 'accept' })
+    const latest = async (reader: Reader) => (await services.staff.audit(reader, null)).items[0]
+    expect(await latest(supervisor)).toMatchObject({ action: 'case.accept', object: tip.caseNo })
+    expect(await latest(accused)).toMatchObject({ action: 'case.accept', object: null })
   })
 })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { OPERATIONS } from '../../src/api/operations.ts'
+import { pairOf } from '../../src/sealing/age-identity.ts'
 import { fromBase64Url, toBase64Url } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import {
@@ -14,6 +15,7 @@ import {
   stretchPassphrase,
   unlockMember,
 } from '../../src/sealing/member-keys.ts'
+import { fingerprintOf } from '../../src/sealing/recipient-list.ts'
 import { createAuthenticator, type Authenticator } from '../support/authenticator.ts'
 import { administer, databaseUrl } from '../support/database.ts'
 import { seededBytes } from '../support/seeded-bytes.ts'
@@ -221,16 +223,15 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
 
   it('grants the department key with the escrow key, which the member then opens', async () => {
     writeFileSync(join(dir, 'wrong.txt'), 'nothing\n')
-    expect(await run('keys', 'grant', '--escrow', join(dir, 'wrong.txt'), '--member', 'first')).toMatchObject(
-      { code: 1, out: '' },
-    )
-    expect(await run('keys', 'grant', '--escrow', escrow(), '--member', 'nobody')).toMatchObject({ code: 1 })
-    expect(await run('keys', 'grant', '--escrow', escrow(), '--member', 'first')).toEqual({
-      code: 0,
-      out: 'Granted to first.\n',
-      err: '',
-    })
     const { cookie, identity } = await signIn(address(), 'first')
+    // What the member reads from the own account page.
+    const own = fingerprintOf((await pairOf(await identity())).recipient)
+    const grant = (file: string, member: string, fingerprint: string) =>
+      run('keys', 'grant', '--escrow', file, '--member', member, '--fingerprint', fingerprint)
+    expect(await grant(join(dir, 'wrong.txt'), 'first', own)).toMatchObject({ code: 1, out: '' })
+    expect(await grant(escrow(), 'nobody', own)).toMatchObject({ code: 1 })
+    expect(await grant(escrow(), 'first', fingerprintOf('another'))).toMatchObject({ code: 1, out: '' })
+    expect(await grant(escrow(), 'first', own)).toEqual({ code: 0, out: 'Granted to first.\n', err: '' })
     const reply = await fetch(`${address()}/api/v1/staff/keys`, { headers: { cookie } })
     const { grants } = (await reply.json()) as {
       grants: { departmentId: string; epoch: number; wrapped: string }[]
@@ -256,7 +257,10 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
       code: 0,
       out: 'The escrow key opens all 1 keys.\n',
     })
-    const wrong = ['--escrow', escrow(), '--member', 'first', '--department', 'role-approver']
+    const wrong = [
+      ...['--escrow', escrow(), '--member', 'first', '--department', 'role-approver'],
+      ...['--fingerprint', 'x'],
+    ]
     expect(await run('keys', 'grant', ...wrong)).toMatchObject({ code: 1 })
   })
 
@@ -303,5 +307,18 @@ describe.skipIf(source.engine !== 'postgres')('a first deployment on PostgreSQL'
     expect((await fetch(`${address()}/api/v1/staff/keys`, { headers: { cookie } })).status).toBe(401)
     expect((await signIn(address(), 'first')).status).toBe(403)
     expect(await run('staff', 'remove', 'first')).toMatchObject({ code: 1 })
+  })
+
+  it('says where the trail of staff actions was changed, and fails', async () => {
+    const whole = await run('staff', 'audit')
+    expect(whole).toMatchObject({ code: 0, err: '' })
+    const count = /^(\d+) of \1 rows are unbroken\. /.exec(whole.out)?.[1]
+    expect(Number(count)).toBeGreaterThan(3)
+    await administer(env['DATABASE_URL'] ?? '', `update staff_audit set object = 'nobody' where no = 3`)
+    const broken = await run('staff', 'audit')
+    expect(broken.code).toBe(1)
+    expect(broken.out).toContain(`2 of ${count} rows are unbroken.`)
+    expect(broken.err).toContain('Row 3 was changed.\n')
+    expect(broken.err).toContain('The trail of staff actions is not as it was written.')
   })
 })

@@ -5,11 +5,15 @@ import type { Role } from '../../src/domain/case.ts'
 import type { DomainError } from '../../src/domain/errors.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
-import { createKeyPair } from '../../src/sealing/age-identity.ts'
+import { createKeyPair, pairOf } from '../../src/sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../src/sealing/bytes.ts'
 import { openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart, sealPart } from '../../src/sealing/envelope.ts'
-import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
+import { isVouched, vouchForMember } from '../../src/sealing/member-voucher.ts'
+import { verifyRecipientList } from '../../src/sealing/recipient-list.ts'
+import type { SealedIdentity } from '../../src/sealing/outgoing.ts'
+import { deriveReceipt, tipRecipientMac } from '../../src/sealing/receipt-keys.ts'
+import { isReporters, signReissued } from '../../src/sealing/reissued.ts'
 import { makeEpoch, rewrap, vouch } from '../../src/sealing/rotation.ts'
 import { openInner, openPassed, passOn, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -28,6 +32,8 @@ const people = {} as Record<
 
 async function seat(department: string, role: Role, keyRole?: KeyRole): Promise<TestMember> {
   const member = await signInAs(app, department, [role])
+  // So that somebody has vouched for who may be passed a name.
+  if (role === 'officer') await app.services.keys.grantFromEscrow(app.escrowIdentity, member.session.username)
   if (keyRole) {
     const escrow = keyRole === 'approver' ? app.approverEscrowIdentity : app.escrowIdentity
     await app.services.keys.grantFromEscrow(escrow, member.session.username, ownerOf(keyRole))
@@ -143,7 +149,9 @@ async function read(by: TestMember, id: string): Promise<unknown> {
   const address = { purpose: 'tip.identity', tip } as const
   const to = { ...address, request: id, member: memberId }
   const { identity } = await openPassed(to, passed, by.identity, recipient)
-  return JSON.parse(fromUtf8(await openPart({ ...address, part: 0, identity, sealed })))
+  const opened = await openPart({ ...address, part: 0, identity, sealed })
+  const { name, contact } = JSON.parse(fromUtf8(opened)) as SealedIdentity
+  return { name, contact }
 }
 
 const refusal = (work: Promise<unknown>): Promise<string> =>
@@ -278,6 +286,39 @@ describe('a request', () => {
       'custodian identity.pass',
       'officer identity.read',
     ])
+  })
+
+  it('is not passed on to a recipient that was put into the database', async () => {
+    const id = await ask(people.officer, named)
+    await strip(people.approver, id)
+    const { memberId } = people.officer.session
+    const put = (recipient: string) =>
+      app.database.db.updateTable('member').set({ recipient }).where('id', '=', memberId).execute()
+    const askedFor = async () => {
+      const found = (await app.services.identity.detail(people.custodian.session, id)).askedFor
+      if (!found) throw new Error('nothing to pass on')
+      return found
+    }
+    const { root, entries } = await app.services.recipients.list()
+    const present = verifyRecipientList(entries, root ?? '').get(HOLDER)
+    if (!present) throw new Error('the department has no key')
+    const thief = await createKeyPair()
+    await put(thief.recipient)
+    // What would happen if the browser believed the server; the server does not take it either.
+    const { tip, inner, recipient } = await app.services.identity.detail(people.custodian.session, id)
+    const address = { purpose: 'tip.identity', tip } as const
+    const key = await roleKey(people.custodian, 'custodian', inner?.epoch ?? 0)
+    const { identity } = await openInner(address, key, inner?.bytes ?? new Uint8Array(), recipient)
+    const to = { ...address, request: id, member: memberId }
+    const passed = await passOn(to, identity, (await askedFor()).recipient)
+    expect((await openPassed(to, passed, thief.identity, recipient)).identity).toBe(identity)
+    expect(await refusal(pass(people.custodian, id))).toBe('forbidden')
+    expect(isVouched(present, await askedFor())).toBe(false)
+
+    await put((await pairOf(people.officer.identity)).recipient)
+    expect(isVouched(present, await askedFor())).toBe(true)
+    await pass(people.custodian, id)
+    expect(await read(people.officer, id)).toEqual({ name: NAME, contact: CONTACT })
   })
 
   it('is seen by nobody who has nothing to do with it', async () => {
@@ -440,6 +481,9 @@ async function again({ session }: TestMember): Promise<TestMember['session']> {
   return { ...session, factorAt: now }
 }
 
+const tipRow = (tip: string) =>
+  app.database.db.selectFrom('tip').selectAll().where('id', '=', tip).executeTakeFirstOrThrow()
+
 describe('a new receipt code', () => {
   it('replaces the old one, which opens nothing more', async () => {
     const named = await file()
@@ -450,18 +494,29 @@ describe('a new receipt code', () => {
     const address = { purpose: 'tip.identity', tip } as const
     const key = await roleKey(people.custodian, 'custodian', inner.epoch)
     const { identity } = await openInner(address, key, inner.bytes, recipient)
-    const person = JSON.parse(fromUtf8(await openPart({ ...address, part: 0, identity, sealed }))) as unknown
-    expect(person).toEqual({ name: NAME, contact: CONTACT })
+    const opened = await openPart({ ...address, part: 0, identity, sealed })
+    const person = JSON.parse(fromUtf8(opened)) as SealedIdentity
+    const { recipient: tipRecipient } = await tipRow(tip)
+    expect(person).toEqual({ name: NAME, contact: CONTACT, tipRecipient })
 
     const code = createReceiptCode((n) => app.deps.random.bytes(n))
     const receipt = await deriveReceipt(code)
     const sealedNote = await sealedText(tip, '打电话核对过')
-    const made = { auth: receipt.auth, recipient: receipt.recipient, sealedNote }
+    // The custodian's browser vouches for the new recipient, and knows the tip's from what the reporter sealed.
+    const signature = signReissued({ tip, recipient: receipt.recipient }, key.identity)
+    const recipientMac = tipRecipientMac(receipt.macKey, tip, person.tipRecipient ?? '')
+    const made = { auth: receipt.auth, recipient: receipt.recipient, recipientMac, signature, sealedNote }
     expect(await refusal(app.services.identity.reissue(people.approver.session, id, made))).toBe('not-found')
-    expect(
-      await refusal(app.services.identity.reissue(people.custodian.session, id, { ...made, auth: 'x' })),
-    ).toBe('invalid-input')
+    const forged = signReissued({ tip, recipient: receipt.recipient }, (await createKeyPair()).identity)
+    for (const wrong of [{ auth: 'x' }, { recipientMac: 'x' }, { signature: forged }]) {
+      const reissuing = app.services.identity.reissue(people.custodian.session, id, { ...made, ...wrong })
+      expect(await refusal(reissuing)).toBe('invalid-input')
+    }
+    const { db } = app.database
+    await db.updateTable('tip').set({ pin_tries: 5 }).where('id', '=', tip).execute()
     await app.services.identity.reissue(people.custodian.session, id, made)
+    const row = db.selectFrom('tip').select('pin_tries').where('id', '=', tip)
+    expect(await row.executeTakeFirst()).toEqual({ pin_tries: 0 })
     expect(await follow(named.receiptCode)).toBeNull()
     expect((await follow(code))?.requests).toEqual([
       expect.objectContaining({ kind: 'reissue', reason: 'lost-code', agreed: true }),
@@ -469,6 +524,19 @@ describe('a new receipt code', () => {
     expect(await refusal(app.services.identity.reissue(people.custodian.session, id, made))).toBe(
       'case-transition',
     )
+
+    // With the new code the reporter writes, and an officer's browser takes the new recipient for that signature.
+    const cookie = await app.services.receipts.open(code)
+    expect((await app.services.receipts.sealsTo(cookie))?.recipients).toEqual([
+      tipRecipient,
+      receipt.recipient,
+    ])
+    const { entries } = await app.services.recipients.list()
+    const custodians = entries.filter(({ owner }) => owner === ownerOf('custodian'))
+    const row = await tipRow(tip)
+    const told = { tip, recipient: row.reporter_recipient, signature: row.reporter_signature }
+    const { recipient: before } = await deriveReceipt(named.receiptCode)
+    expect(isReporters(told, before, custodians)).toBe(true)
   })
 
   it('does not come of a request to read, nor the other way round', async () => {
@@ -477,7 +545,8 @@ describe('a new receipt code', () => {
     await strip(people.approver, reading)
     const { recipient } = await createKeyPair()
     const sealedNote = await sealedText(named.tip, 'x')
-    const made = { auth: Buffer.alloc(32, 7).toString('base64url'), recipient, sealedNote }
+    const auth = Buffer.alloc(32, 7).toString('base64url')
+    const made = { auth, recipient, recipientMac: null, signature: '', sealedNote }
     expect(await refusal(app.services.identity.reissue(people.custodian.session, reading, made))).toBe(
       'not-found',
     )
@@ -498,8 +567,12 @@ describe('the key of a role', () => {
     expect(waiting.map(({ memberId }) => memberId)).toContain(newcomer.session.memberId)
     const age = await sealedText(randomUUID(), 'x')
     const grants = [{ epoch: 1, wrapped: age }]
-    const give = (by: TestMember, to: TestMember) =>
-      refusal(app.services.keys.addGrants(by.session, to.session.memberId, grants, approvers))
+    const { identity } = await roleKey(people.approver, 'approver', 1)
+    const give = async (by: TestMember, { session: { memberId }, identity: own }: TestMember) => {
+      const { recipient } = await pairOf(own)
+      const voucher = vouchForMember({ department: approvers, epoch: 1 }, { memberId, recipient }, identity)
+      return refusal(app.services.keys.addGrants(by.session, memberId, grants, voucher, approvers))
+    }
     expect(await give(people.custodian, newcomer)).toBe('forbidden')
     expect(await give(people.approver, people.officer)).toBe('invalid-input')
     expect(await give(people.approver, newcomer)).toBe('done')
@@ -523,20 +596,11 @@ describe('the key of a role', () => {
     const { rotations } = app.services
     expect((await rotations.stateFor(people.approver.session, approvers))?.replaceSince).not.toBeNull()
     const { epoch, holders, escrow, place } = await rotations.plan(people.approver.session, approvers)
-    const made = await makeEpoch(
-      { department: approvers, epoch },
-      holders.map(({ recipient }) => recipient),
-      escrow,
-    )
+    const made = await makeEpoch({ department: approvers, epoch }, holders, escrow)
     await rotations.rotate(people.approver.session, {
       owner: approvers,
+      ...made,
       epoch,
-      recipient: made.recipient,
-      grants: holders.map(({ memberId }, index) => ({
-        memberId,
-        wrapped: made.grants[index] ?? new Uint8Array(),
-      })),
-      escrow: made.escrow,
       voucher: vouch(
         { department: approvers, epoch },
         made,

@@ -73,13 +73,17 @@ function aProcess(mailer: Mailer): { queue: JobQueue; services: Services; work: 
 }
 
 async function fileTip(): Promise<string> {
+  return (await filedTip()).caseNo
+}
+
+async function filedTip(): Promise<{ readonly caseNo: string; readonly receiptCode: string }> {
   const reply = await fetch(`${app.url}/api/v1/tips`, {
     method: 'POST',
     headers: { 'idempotency-key': randomUUID(), 'content-type': 'application/json' },
     body: JSON.stringify({ plain: plainTip() }),
   })
   expect(reply.status).toBe(201)
-  return ((await reply.json()) as { caseNo: string }).caseNo
+  return (await reply.json()) as { caseNo: string; receiptCode: string }
 }
 
 const mail = async () => app.database.db.selectFrom('mail').selectAll().executeTakeFirst()
@@ -182,6 +186,50 @@ describe('the queue of jobs', () => {
     await queue.send('arrivals')
     await expect.poll(mailState, SOON).toBe('sent')
     expect(smtp.taken.at(-1)?.data).toContain(caseNo)
+    expect(errors).toEqual([])
+  })
+
+  it('sends the mail of the evening once, which names no case, no code and no address', async () => {
+    const address = 'somebody@example.org'
+    const { caseNo, receiptCode } = await filedTip()
+    const officer = await signInAs(app, HOLDER, ['officer'])
+    const [{ queue, services, work }, other] = [aProcess(byResend()), aProcess(byResend())]
+    await services.receipts.follow(await services.receipts.open(receiptCode), address)
+    const { id, tip_id: tipId } = await app.database.db
+      .selectFrom('follow_mail')
+      .select(['id', 'tip_id'])
+      .executeTakeFirstOrThrow()
+    const { version } = await app.database.db
+      .selectFrom('case_file')
+      .select('version')
+      .where('case_no', '=', caseNo)
+      .executeTakeFirstOrThrow()
+    await services.cases.act(officer.session, caseNo, { action: 'accept', version })
+    await Promise.all([work(), other.work()])
+    // The clock's own chores may put mails about arrivals beside it.
+    const own = async () => (await jobs('mail')).filter(({ data }) => (data as { id: string }).id === id)
+    await queue.send('changes')
+    await expect.poll(async () => (await own()).length, SOON).toBe(1)
+    expect((await own())[0]?.data).toEqual({ id })
+    await waitIsOver()
+    await expect.poll(async () => (await own())[0]?.state, SOON).toBe('completed')
+    expect(await services.followMail.collect()).toBe(0)
+
+    expect(await own()).toMatchObject([{ retry_count: 0 }])
+    const mails = [...resend.delivered.values()].filter(({ to }) => to.includes(address))
+    expect(mails).toHaveLength(1)
+    const said = JSON.stringify(mails)
+    for (const word of [
+      caseNo,
+      receiptCode,
+      receiptCode.replaceAll('-', ''),
+      tipId,
+      HOLDER,
+      'http',
+      '举报',
+    ]) {
+      expect(said).not.toContain(word)
+    }
     expect(errors).toEqual([])
   })
 })

@@ -2,9 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startOfDay } from '../../src/domain/day.ts'
 import { RECEIPT_COOKIE } from '../../src/http/session-cookie.ts'
-import { toBase64Url } from '../../src/sealing/bytes.ts'
+import { createKeyPair } from '../../src/sealing/age-identity.ts'
+import { fromUtf8, toBase64Url } from '../../src/sealing/bytes.ts'
+import { openPart } from '../../src/sealing/envelope.ts'
 import { openMessage, openMessagePhoto, sealMessage, sealMessagePhoto } from '../../src/sealing/message.ts'
-import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
+import type { SealedNarrative } from '../../src/sealing/outgoing.ts'
+import { areOwnRecipients, deriveReceipt, tipRecipientMac } from '../../src/sealing/receipt-keys.ts'
+import { isReporters, signReissued } from '../../src/sealing/reissued.ts'
 import { wrapTipKey } from '../../src/sealing/tip-keys.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
 import { createFollowMail } from '../../src/services/follow-mail.ts'
@@ -78,15 +82,47 @@ const act = async (by: TestMember, tip: Filed, request: Omit<ActRequest, 'versio
   app.services.cases.act(by.session, tip.caseNo, { ...request, version: (await caseOf(tip)).version })
 
 /** What the officer's browser makes. */
-async function words(by: TestMember, tip: Filed, text: string, key = randomUUID()) {
+async function words(by: TestMember, tip: Filed, text: string, photos: readonly string[] = []) {
   const { tips } = await app.services.cases.detail(by.session, tip.caseNo)
   const found = tips.find(({ id }) => id === tip.tipId)
   if (!found) throw new Error('the case has no such tip')
   const number = found.messages.length + 1
   const recipients = [found.recipient, found.reporterRecipient]
-  const content = { text, photos: [] }
-  const sealed = await sealMessage({ tip: tip.tipId, number, from: 'officer' }, recipients, content)
-  return { tipId: tip.tipId, number, key, sealed, photos: [] }
+  const sealed = await sealMessage({ tip: tip.tipId, number, from: 'officer' }, recipients, { text, photos })
+  return { tipId: tip.tipId, number, key: randomUUID() as string, sealed, photos: [] }
+}
+
+/** The same with a photo, as it is sent. */
+async function withPhoto(tip: Filed, text: string, picture: Uint8Array, photo: string) {
+  const { sealed, photos: _, ...rest } = await words(officer, tip, text, [photo])
+  const { tips } = await app.services.cases.detail(officer.session, tip.caseNo)
+  const recipients = tips.flatMap(({ recipient, reporterRecipient }) => [recipient, reporterRecipient])
+  return {
+    body: { ...rest, sealed: toBase64Url(sealed), photos: [photo] },
+    envelope: await sealMessagePhoto({ tip: tip.tipId, photo }, recipients, picture),
+  }
+}
+
+async function blobs(): Promise<number> {
+  let count = 0
+  for await (const _ of app.files.list()) count += 1
+  return count
+}
+
+const asOfficer = (
+  path: string,
+  body: object,
+  envelopes: readonly Uint8Array<ArrayBuffer>[],
+  by = officer,
+) => {
+  const form = new FormData()
+  form.set('body', JSON.stringify(body))
+  for (const envelope of envelopes) form.append('photos', new Blob([envelope]), 'photo')
+  return fetch(`${app.url}/api/v1/staff/cases/${path}`, {
+    method: 'POST',
+    headers: { cookie: by.cookie, 'x-form-token': by.token, origin: app.url },
+    body: form,
+  })
 }
 
 const ask = async (tip: Filed, text: string, by = officer) =>
@@ -265,6 +301,7 @@ describe('a thread', () => {
       .selectFrom('staff_audit')
       .select(['member_id', 'action'])
       .where('object', '=', tip.caseNo)
+      .where('action', 'like', 'message.%')
       .execute()
     expect(audit).toEqual([{ member_id: officer.session.memberId, action: 'message.send' }])
     // Whoever writes to the reporter has worked on the case.
@@ -382,6 +419,68 @@ describe('an opened receipt', () => {
     expect(await openMessagePhoto({ tip: tip.tipId, photo }, identity, stored)).toEqual(picture)
   })
 
+  it('is sealed to nobody when the tip’s key is not the one its reporter vouched for', async () => {
+    const { recipient } = await createKeyPair()
+    const keys = await deriveReceipt(tip.code)
+    const byCode = await open(tip)
+    const byAuth = await app.services.receipts.openAuth(keys.auth)
+    const named = async () => {
+      const thread = await app.services.receipts.thread(byAuth)
+      if (!thread) throw new Error('no thread')
+      return { ...thread, tip: thread.tipId }
+    }
+    expect(areOwnRecipients(keys, await named())).toBe(true)
+    // Without the code there is nothing to check with here.
+    const plain = { key: randomUUID(), text: '不该有的', photos: [] }
+    const refused = { code: 'recipients-refused' }
+    await expect(app.services.receipts.answer(byAuth, plain)).rejects.toMatchObject(refused)
+
+    const change = (set: { recipient: string; recipient_mac?: string | null }) =>
+      app.database.db.updateTable('tip').set(set).where('id', '=', tip.tipId).execute()
+    const forged = tipRecipientMac(toBase64Url(new Uint8Array(32)), tip.tipId, recipient)
+    // Swapped; with a voucher of somebody else; with none, as if the tip were from before.
+    for (const set of [
+      { recipient },
+      { recipient, recipient_mac: forged },
+      { recipient, recipient_mac: null },
+    ]) {
+      await change(set)
+      expect(areOwnRecipients(keys, await named())).toBe(false)
+      const form = new FormData()
+      form.append('plain', JSON.stringify({ text: '不该有的' }))
+      form.append('photos', new File([(await jpegWithExif()).slice()], 'IMG_1.jpg'))
+      const before = await blobs()
+      expect((await asReporter(tip, form, { json: false, cookie: byCode })).status).toBe(503)
+      await expect(app.services.receipts.answer(byCode, plain)).rejects.toMatchObject(refused)
+      expect([await textsOf(tip), await blobs()]).toEqual([[], before])
+    }
+  })
+
+  it('goes to no other reporter than the one sealed into the tip', async () => {
+    const identity = await app.tipIdentity(tip.tipId, HOLDER)
+    const told = async () => {
+      const [found] = (await app.services.cases.detail(officer.session, tip.caseNo)).tips
+      if (!found?.narrative) throw new Error('no tip')
+      const part = { purpose: 'tip.narrative', tip: tip.tipId, part: 0 } as const
+      const opened = await openPart({ ...part, identity, sealed: found.narrative })
+      const { reporterRecipient } = JSON.parse(fromUtf8(opened)) as SealedNarrative
+      const { reporterRecipient: recipient, reporterSignature: signature } = found
+      return [{ tip: tip.tipId, recipient, signature }, reporterRecipient] as const
+    }
+    const { entries } = await app.services.recipients.list()
+    expect(isReporters(...(await told()), entries)).toBe(true)
+    const { recipient } = await createKeyPair()
+    const own = await createKeyPair()
+    for (const reporter_signature of [null, signReissued({ tip: tip.tipId, recipient }, own.identity)]) {
+      await app.database.db
+        .updateTable('tip')
+        .set({ reporter_recipient: recipient, reporter_signature })
+        .where('id', '=', tip.tipId)
+        .execute()
+      expect(isReporters(...(await told()), entries)).toBe(false)
+    }
+  })
+
   it('takes a photo without what the camera wrote into it', async () => {
     const form = new FormData()
     form.append('plain', JSON.stringify({ text: '今天的样子。' }))
@@ -406,6 +505,39 @@ describe('an opened receipt', () => {
     expect(await app.services.receipts.photo(await open(tip), message?.photos[0] ?? '')).toBeNull()
   })
 
+  it('brings a photo from the officer, with a message and with a question', async () => {
+    const picture = new Uint8Array(5000).fill(7)
+    const [first, second] = ['ab'.repeat(16), 'cd'.repeat(16)] as const
+    const sent = await withPhoto(tip, '是这根烟囱吗？', picture, first)
+    const path = `${tip.caseNo}/messages`
+    const before = await blobs()
+    // Not as many as the words name, more than that, somebody else's case: nothing is left of them.
+    for (const [envelopes, by, status] of [
+      [[], officer, 422],
+      [[sent.envelope, sent.envelope], officer, 422],
+      [[sent.envelope], thirdOfficer, 404],
+    ] as const) {
+      expect((await asOfficer(path, sent.body, envelopes, by)).status).toBe(status)
+    }
+    expect([await textsOf(tip), await blobs()]).toEqual([[], before])
+    // Sent twice it is there once.
+    for (const _ of [1, 2]) expect((await asOfficer(path, sent.body, [sent.envelope])).status).toBe(201)
+    expect(await blobs()).toBe(before + 1)
+
+    const question = await withPhoto(tip, '还是这根？', picture, second)
+    const { version } = await caseOf(tip)
+    const body = { version, action: 'ask_reporter', message: question.body }
+    expect((await asOfficer(`${tip.caseNo}/actions`, body, [question.envelope])).status).toBe(200)
+    expect((await threadOf(tip)).messages.map(({ text, photos }) => [text, photos])).toEqual([
+      ['是这根烟囱吗？', [first]],
+      ['还是这根？', [second]],
+    ])
+    for (const photo of [first, second]) {
+      const shown = await app.services.receipts.photo(await open(tip), photo)
+      expect(shown).toEqual({ bytes: picture, sealed: false })
+    }
+  })
+
   it.each([
     ['nothing in it', { plain: { text: ' ' } }, 422],
     ['too many words', { plain: { text: '字'.repeat(3001) } }, 422],
@@ -425,11 +557,6 @@ describe('an opened receipt', () => {
       made.append('plain', JSON.stringify({ text }))
       made.append('photos', new File([photo.slice()], 'IMG_1.jpg'))
       return made
-    }
-    const blobs = async (): Promise<number> => {
-      let count = 0
-      for await (const _ of app.files.list()) count += 1
-      return count
     }
     const key = randomUUID()
     const before = await blobs()

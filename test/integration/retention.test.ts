@@ -133,6 +133,10 @@ describe('a closed case', () => {
     expect(line).toMatchObject({ object: tip.caseNo, member_id: null, data: { class: 'case', tips: 1 } })
     expect(line?.at.toISOString()).toBe('2028-01-01T16:00:00.000Z')
     expect((await app.services.offline.exportCase(tip.caseNo)).map(({ name }) => name)).toEqual(['open.sh'])
+    // What staff did to it stays provable.
+    const trail = await app.services.auditTrail.check(null)
+    expect(trail).toMatchObject({ intact: true, events: { faults: [] } })
+    expect(trail.events.same).toBeGreaterThan(3)
 
     now = noonAfter('2029-01-01', 0)
     await night()
@@ -346,23 +350,36 @@ describe('the schedule', () => {
       const { db } = own.database
       const line = (day: number, object: string) =>
         recordAudit(db, { at: noonAfter(FILED, day), memberId: null, role: null, action: 'sign-in', object })
+      const { session } = await signInAs(own, 'qu-huanbao', ['officer'])
+      const { caseNo } = await fileTip(own)
+      const step = async (action: 'accept' | 'work') => {
+        const { item } = await own.services.cases.detail(session, caseNo)
+        await own.services.cases.act(session, caseNo, { action, version: item.version })
+      }
       await db.deleteFrom('staff_audit').execute()
       await db.deleteFrom('audit_head').execute()
-      await line(0, 'first')
+      await step('accept')
       await line(1, 'second')
       await line(40, 'third')
+      now = noonAfter(FILED, 41)
+      await step('work')
       const kept = async () =>
         (await db.selectFrom('staff_audit').select('object').orderBy('no').execute()).map(
           ({ object }) => object,
         )
       now = noonAfter(FILED, 1095)
       await night(own.services)
-      expect(await kept()).toEqual(['first', 'second', 'third'])
+      expect(await kept()).toEqual([caseNo, 'second', 'third', caseNo])
       now = noonAfter(FILED, 1099)
       await night(createServices(own.deps))
-      expect(await kept()).toEqual(['third', 'audit'])
+      expect(await kept()).toEqual(['third', caseNo, 'audit'])
       await line(1100, 'fifth')
-      expect(await own.services.auditTrail.check(null)).toMatchObject({ intact: true, count: 5 })
+      // The first step is as old as its line was: it needs none any more.
+      expect(await own.services.auditTrail.check(null)).toMatchObject({
+        intact: true,
+        count: 6,
+        events: { same: 1 },
+      })
       await db.deleteFrom('staff_audit').where('object', '=', 'third').execute()
       expect(await own.services.auditTrail.check(null)).toMatchObject({ intact: false, fault: 'missing' })
     } finally {

@@ -9,6 +9,7 @@ import { createMemoryPin } from '../../src/adapters/recipient-pin.ts'
 import { connectPostgres, type Db } from '../../src/db/connect.ts'
 import type { Outcome, Role } from '../../src/domain/case.ts'
 import { addDays, dayOf, startOfDay, type Day } from '../../src/domain/day.ts'
+import { DomainError } from '../../src/domain/errors.ts'
 import { createReceiptCode } from '../../src/domain/receipt.ts'
 import type { Findings, RewardTerms } from '../../src/domain/reward.ts'
 import { ownerOf, type KeyRole } from '../../src/domain/roles.ts'
@@ -18,11 +19,13 @@ import { openPart } from '../../src/sealing/envelope.ts'
 import { openInner, stripOuter, type RoleIdentity } from '../../src/sealing/two-layer.ts'
 import type { EscrowIdentities } from '../../src/services/keys.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
+import { createAuditTrail } from '../../src/services/audit-trail.ts'
 import type { Reader } from '../../src/services/case-access.ts'
 import type { ActRequest } from '../../src/services/cases.ts'
 import { createServices, type Services } from '../../src/services/index.ts'
 import { createPlanStore } from '../../src/services/plan-store.ts'
 import type { ServerSecrets } from '../../src/services/ports.ts'
+import type { StaffSession } from '../../src/services/staff.ts'
 import { createDataVersions } from '../../src/services/versions.ts'
 import { openTestDatabase, type TestDatabase } from '../support/database.ts'
 import { quiet } from '../support/notices.ts'
@@ -738,6 +741,31 @@ describe('a claim', () => {
     expect(row.pin_tries).toBe(5)
   })
 
+  it('can be tried once more each day after five wrong PINs', async () => {
+    const crew = await aCrew()
+    await aSchedule(crew)
+    const tip = await anApproved(crew, '407913')
+    const cookie = await services.receipts.open(tip.receiptCode)
+    const stateOf = async () => (await services.receipts.current(cookie))?.claimPin
+    await database.db.updateTable('tip').set({ pin_tries: 5 }).where('id', '=', tip.tipId).execute()
+    await services.upkeep.run()
+    await services.upkeep.run()
+    expect(await stateOf()).toBe('locked')
+    later(1)
+    await services.upkeep.run()
+    const again = await services.receipts.open(tip.receiptCode)
+    const claim = (pin: string) => services.receipts.claim(again, 'x', { again: false, pin, payee: null })
+    await expect(claim('407914')).rejects.toMatchObject({ fields: [{ field: 'pin' }] })
+    await expect(claim('407913')).rejects.toMatchObject({ fields: [{ field: 'pin' }] })
+    later(1)
+    await services.upkeep.run()
+    await services.upkeep.run()
+    const third = await services.receipts.open(tip.receiptCode)
+    expect(
+      (await services.receipts.claim(third, 'x', { again: false, pin: '407913', payee: null })).code,
+    ).toMatch(/^\S{5}-\S{5}$/)
+  })
+
   it('leaves no minute anywhere', async () => {
     const crew = await aCrew()
     await aSchedule(crew)
@@ -1112,6 +1140,108 @@ describe.runIf(inject('testDatabase').engine === 'postgres')('on PostgreSQL, at 
     )
     for (const one of outcomes)
       if (one.status === 'rejected') expect((one.reason as { code: string }).code).toMatch(/^[a-z]+-[a-z]+$/)
+    await balances()
+  })
+
+  it('nor do those of a whole office at once, and the audit of it has no gap', async () => {
+    await services.rotations.rotateFromEscrow(escrows.escrowIdentity, HOLDER)
+    const crew = await aCrew()
+    const { admin, officer, approver } = crew
+    await aSchedule(crew)
+    const { db } = database
+    const age = Buffer.from('age-encryption.org/v1\n')
+    const session = (reader: Reader): StaffSession => {
+      const username = `member-${reader.memberId.slice(-6)}`
+      return { ...reader, username, displayName: username, sessionId: uuid(), factorAt: now }
+    }
+    const grant = (owner: string, epoch: number, { memberId }: Reader) =>
+      db
+        .insertInto('key_grant')
+        .values({
+          id: uuid(),
+          department_id: owner,
+          epoch,
+          member_id: memberId,
+          wrapped: age,
+          granted_by: null,
+        })
+        .execute()
+    const custodians = ownerOf('custodian')
+    // Each of two holds the key that the other waits for; two leave who hold both.
+    const [one, other] = [
+      await aMember(HOLDER, 'officer', 'custodian'),
+      await aMember(HOLDER, 'officer', 'custodian'),
+    ]
+    const leaving = [await aMember(HOLDER, 'officer'), await aMember(HOLDER, 'officer')]
+    for (const holder of [officer, one, ...leaving]) await grant(HOLDER, 2, holder)
+    for (const holder of [other, ...leaving]) await grant(custodians, 1, holder)
+
+    const tips = [await aTip(), await aTip(), await aTip(), await aTip(), await aTip()]
+    tips.sort((a, b) => (a.caseNo < b.caseNo ? -1 : 1))
+    for (const tip of tips) await act(officer, tip, { action: 'accept' })
+    // As if they had come before the key was changed.
+    await db.updateTable('tip_wrap').set({ epoch: 1 }).where('department_id', '=', HOLDER).execute()
+    const cases = tips.slice(0, 3)
+    for (const [index, tip] of tips.slice(3).entries())
+      await act(officer, tip, { action: 'attach', attachTo: cases[index]?.caseNo ?? '' })
+    const paid = [await anApproved(crew), await anApproved(crew)]
+    const codes = await Promise.all(
+      paid.map(async ({ tipId }) => (await services.rewards.claim(tipId, uuid(), false)).code),
+    )
+
+    /** Again while somebody else was faster. */
+    const insist = async (
+      reader: Reader,
+      tip: Filed,
+      request: Omit<ActRequest, 'version'>,
+    ): Promise<void> => {
+      for (;;) {
+        try {
+          await act(reader, tip, request)
+          return
+        } catch (error) {
+          if ((error as { code?: string }).code !== 'stale-version') throw error
+        }
+      }
+    }
+    const wraps = (epoch: number) => tips.map(({ tipId }) => ({ tipId, epoch, wrapped: age }))
+    const older = wraps(2).map((wrap) => ({ purpose: 'tip.key' as const, ...wrap }))
+    const outcomes = await Promise.allSettled([
+      ...cases.flatMap((tip) => {
+        const note = { tipId: tip.tipId, purpose: 'tip.note' as const, sealed: age }
+        return [
+          insist(officer, tip, { action: 'note', note }),
+          insist(officer, tip, { action: 'extend', note }),
+          insist(one, tip, { action: 'mark_complex' }),
+          services.cases.addProof(other, tip.caseNo, {
+            kind: 'photo',
+            caption: '',
+            blobKey: 'x',
+            review: 'checked',
+          }),
+          services.retention.hold(crew.auditor, tip.caseNo, 'litigation'),
+          insist(officer, tip, { action: 'hand_over', target: 'qu-zhifa', note, wraps: wraps(1) }),
+          ...cases.map(({ caseNo }) => insist(one, tip, { action: 'attach', attachTo: caseNo })),
+        ]
+      }),
+      services.rotations.rewrap(officer, older),
+      services.rotations.rewrap(one, older.toReversed()),
+      services.keys.addGrants(session(one), other.memberId, [{ epoch: 2, wrapped: age }]),
+      services.keys.addGrants(session(other), one.memberId, [{ epoch: 1, wrapped: age }], custodians),
+      ...leaving.map((member) => services.staff.remove(session(member).username, admin)),
+      services.factors.reset(admin, session(officer).username),
+      services.sessions.endAll(session(admin), session(other).username),
+      ...paid.flatMap(({ tipId, rewardId }, index) => [
+        services.cases.dispute(tipId),
+        pay(crew, codes[index] ?? '', `凭证${index}号`),
+        services.rewards.release(approver, rewardId, 'assessment', ''),
+      ]),
+      aSetting(crew, true, 100),
+    ])
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(DomainError)
+    const trail = createAuditTrail({ db, clock: { now: () => now }, auditMarks: createMemoryAuditMarks() })
+    expect(await trail.check(null)).toMatchObject({ intact: true })
     await balances()
   })
 

@@ -4,8 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Problem } from '../../src/api/problem.ts'
 import { ROLES, type Role } from '../../src/domain/case.ts'
+import { DomainError } from '../../src/domain/errors.ts'
 import { CONSOLE_ROUTES } from '../../src/domain/roles.ts'
 import { encodeCursor } from '../../src/services/cursor.ts'
+import type { Services } from '../../src/services/index.ts'
+import type { StaffSession } from '../../src/services/staff.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
 
 const HOLDER = 'qu-huanbao'
@@ -150,7 +153,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   'GET /staff/recipients': { expected: signedIn },
   // Nobody here holds a key, so nobody has one to give.
   'POST /staff/grants': {
-    body: () => ({ memberId: randomUUID(), grants: [{ epoch: 1, wrapped: 'AAAA' }] }),
+    body: () => ({ memberId: randomUUID(), grants: [{ epoch: 1, wrapped: 'AAAA' }], voucher: '' }),
     expected: { nobody: 401, others: 403 },
   },
   'GET /staff/rotation': { expected: { nobody: 401, others: 403 } },
@@ -158,7 +161,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     body: () => ({
       epoch: 2,
       recipient: 'age1',
-      grants: [{ memberId: randomUUID(), wrapped: 'AAAA' }],
+      grants: [{ memberId: randomUUID(), wrapped: 'AAAA', voucher: '' }],
       escrow: 'AAAA',
       voucher: { previous: '', day: '2026-11-25', verifier: '', signature: '' },
     }),
@@ -229,7 +232,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   'POST /staff/identity/:id/reissue': {
     path: () => `${noRequest()}/reissue`,
-    body: () => ({ auth: 'A'.repeat(43), recipient: `age1${'q'.repeat(58)}`, sealedNote: AGE }),
+    body: () => ({
+      auth: 'A'.repeat(43),
+      recipient: `age1${'q'.repeat(58)}`,
+      recipientMac: null,
+      signature: '',
+      sealedNote: AGE,
+    }),
     expected: { nobody: 401, others: 404 },
   },
   'POST /staff/identity/:id/refuse': {
@@ -256,6 +265,88 @@ const TABLE: Readonly<Record<string, Row>> = {
   'POST /staff/sign-out': { expected: { others: 200 } },
 }
 let proofId: string
+
+/** What pages ask of the services themselves: the roles that are heard. To the others each is refused alike. */
+const VERBS: Readonly<Record<string, readonly [Verb, ...Role[]]>> = {
+  'sees the audit': [({ staff }, by) => staff.audit(by, null), 'auditor', 'admin'],
+  'checks the trail': [({ auditTrail }, by) => auditTrail.check(by), 'auditor', 'admin'],
+  'sees members': [({ staff }, by) => staff.members(by), 'auditor', 'admin'],
+  'removes a member': [({ staff }, by) => staff.remove('nobody', by), 'admin'],
+  'resets a factor': [({ factors }, by) => factors.reset(by, 'nobody'), 'admin'],
+  'counts sessions': [({ sessions }, by) => sessions.counts(by), 'admin'],
+  'ends sessions': [({ sessions }, by) => sessions.endAll(by, 'nobody'), 'admin'],
+  'sends streets to a police branch': [
+    ({ staff }, by) => staff.setPolice(by, 'nowhere', null),
+    'dispatcher',
+    'admin',
+  ],
+  'sees mails': [({ notices }, by) => notices.overview(by, 'all', null), 'auditor', 'admin'],
+  'reads a mail': [({ notices }, by) => notices.written(by, randomUUID()), 'auditor', 'admin'],
+  'sends a mail again': [({ notices }, by) => notices.replay(by, randomUUID()), 'admin'],
+  'sees how long things are kept': [({ retention }, by) => retention.overview(by), 'auditor', 'admin'],
+  'changes how long': [
+    ({ retention }, by) => retention.setRule(by, { class: '', days: 0, from: '' }),
+    'admin',
+  ],
+  'keeps a case': [({ retention }, by) => retention.hold(by, 'nothing', 'audit'), 'auditor'],
+  'lets a kept case go': [({ retention }, by) => retention.lift(by, 'nothing'), 'auditor'],
+  'sees requests for names': [
+    ({ identity }, by) => identity.waiting(by),
+    ...(['officer', 'dispatcher', 'custodian', 'approver'] as const),
+  ],
+  'sees rewards': [
+    ({ rewards }, by) => rewards.waiting(by),
+    ...(['officer', 'approver', 'finance', 'auditor', 'admin'] as const),
+  ],
+  'approves a reward': [({ rewards }, by) => rewards.approve(by, randomUUID()), 'approver'],
+  'sends a reward back': [({ rewards }, by) => rewards.sendBack(by, randomUUID(), 'known'), 'approver'],
+  'releases a reward': [({ rewards }, by) => rewards.release(by, randomUUID(), 'review', ''), 'approver'],
+  'sees transfers': [({ rewards }, by) => rewards.transfers(by), 'approver', 'finance'],
+  'transfers a reward': [({ rewards }, by) => rewards.transfer(by, randomUUID(), '1'), 'finance'],
+  'looks behind a code': [({ rewards }, by) => rewards.desk(by, ''), 'finance'],
+  'pays a reward': [
+    ({ rewards }, by) => rewards.pay(by, { code: '', voucherNo: '', identityChecked: true }),
+    'finance',
+  ],
+  'corrects a voucher': [({ rewards }, by) => rewards.correctVoucher(by, 'a', 'b'), 'finance'],
+  'reads the ledger': [
+    ({ rewards }, by) => rewards.ledger(by, null),
+    ...(['approver', 'finance', 'auditor', 'admin'] as const),
+  ],
+  'sees budgets': [
+    ({ rewards }, by) => rewards.budgets(by),
+    ...(['approver', 'finance', 'auditor', 'admin'] as const),
+  ],
+  'sees proposed schedules': [
+    ({ rewardRules }, by) => rewardRules.proposals(by),
+    ...(['approver', 'finance', 'auditor', 'admin'] as const),
+  ],
+  'proposes how rewards are collected': [
+    ({ rewardRules }, by) => rewardRules.proposeSetting(by, { anonymous: true, inspectPerMille: -1 }),
+    'finance',
+    'admin',
+  ],
+  'confirms a schedule': [
+    ({ rewardRules }, by) => rewardRules.decide(by, 'schedule', randomUUID(), true),
+    'approver',
+    'admin',
+  ],
+}
+type Verb = (services: Services, by: StaffSession) => Promise<unknown>
+
+describe('the verbs behind the console’s pages', () => {
+  it.each(Object.entries(VERBS))('who %s', async (_what, [verb, ...roles]) => {
+    const heard = new Set<Role>()
+    for (const role of ROLES) {
+      const answer = await verb(app.services, who[role].session).then(
+        () => 'done',
+        (error: unknown) => (error instanceof DomainError ? error.code : Promise.reject(error as Error)),
+      )
+      if (answer !== 'forbidden') heard.add(role)
+    }
+    expect(heard).toEqual(new Set(roles))
+  })
+})
 
 describe('the console’s API', () => {
   it('has a row for each of its routes', () => {
@@ -392,10 +483,12 @@ describe('a change of a case', () => {
 describe('the console’s pages', () => {
   const folder = fileURLToPath(new URL('../../src/pages/staff', import.meta.url))
   const pages = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.astro'))
+    .filter((name) => /\.(?:astro|ts)$/.test(name))
     .map((name) => ({
       name,
-      route: `/staff/${name.replace(/(?:^|\/)index\.astro$|\.astro$/, '')}/`.replace('//', '/'),
+      route: name.endsWith('.ts')
+        ? `/staff/${name.slice(0, -3)}`
+        : `/staff/${name.replace(/(?:^|\/)index\.astro$|\.astro$/, '')}/`.replace('//', '/'),
     }))
 
   it.each(pages)('$name has a row that says who may open it, and asks it', ({ name, route }) => {
@@ -406,7 +499,7 @@ describe('the console’s pages', () => {
     // A page of one case is for those who may see that case; the service says who, and not found to the others.
     const asks = source.includes(`mayVisit('${route}'`) || source.includes('services.cases.detail(staff')
     expect(asks, `${name} asks nobody's role`).toBe(true)
-    expect(source).toContain("redirect('/staff/sign-in/')")
+    expect(source).toContain(name.endsWith('.ts') ? '!staff ||' : "redirect('/staff/sign-in/')")
   })
 })
 

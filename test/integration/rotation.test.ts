@@ -4,9 +4,16 @@ import type { Role } from '../../src/domain/case.ts'
 import { createKeyPair, pairOf } from '../../src/sealing/age-identity.ts'
 import { grantDepartmentKey, openGrant } from '../../src/sealing/department-keys.ts'
 import { openPart } from '../../src/sealing/envelope.ts'
+import { divideHolders, isVouched, vouchForMember } from '../../src/sealing/member-voucher.ts'
 import { makeEpoch, rewrapTipKey, vouch } from '../../src/sealing/rotation.ts'
-import { genesisOf, verifyRecipientList } from '../../src/sealing/recipient-list.ts'
+import {
+  fingerprintOf,
+  genesisOf,
+  verifyRecipientList,
+  type RecipientEntry,
+} from '../../src/sealing/recipient-list.ts'
 import { unwrapTipKey, wrapTipKey } from '../../src/sealing/tip-keys.ts'
+import type { StaffSession } from '../../src/services/staff.ts'
 import { createTipWraps } from '../../src/services/tip-wraps.ts'
 import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import { openTestApp, plainTip, signInAs, type TestApp, type TestMember } from '../support/app.ts'
@@ -101,25 +108,25 @@ async function presentOf(member: TestMember): Promise<string> {
   return newest?.[1] ?? ''
 }
 
+/** The department's newest entry in the list, as a browser checks it. */
+async function presentKey(): Promise<RecipientEntry> {
+  const { root, entries } = await app.services.recipients.list()
+  const present = verifyRecipientList(entries, root ?? '').get(DEPARTMENT)
+  if (!present) throw new Error('the department has no key')
+  return present
+}
+
 /** What the browser of somebody who holds the key does; answers the new generation. */
 async function rotate(by: TestMember): Promise<number> {
   const { epoch, holders, escrow, place } = await app.services.rotations.plan(by.session)
-  const key = await makeEpoch(
-    { department: DEPARTMENT, epoch },
-    holders.map(({ recipient }) => recipient),
-    escrow,
-  )
+  const { given } = divideHolders(await presentKey(), holders, (await pairOf(by.identity)).recipient)
+  const key = await makeEpoch({ department: DEPARTMENT, epoch }, given, escrow)
   await app.services.rotations.rotate(by.session, {
+    ...key,
     epoch,
-    recipient: key.recipient,
-    grants: holders.map(({ memberId }, index) => ({
-      memberId,
-      wrapped: key.grants[index] ?? new Uint8Array(),
-    })),
-    escrow: key.escrow,
     voucher: vouch({ department: DEPARTMENT, epoch }, key, await presentOf(by), place),
   })
-  made.push({ epoch, holders: holders.map(({ memberId }) => memberId) })
+  made.push({ epoch, holders: given.map(({ memberId }) => memberId) })
   return epoch
 }
 
@@ -148,6 +155,8 @@ async function moveTips(by: TestMember): Promise<void> {
   }
 }
 
+const waitingIds = async (): Promise<string[]> =>
+  (await app.services.keys.waiting(stays.session)).map(({ memberId }) => memberId)
 const state = (member: TestMember) => app.services.rotations.stateFor(member.session)
 const refusal = (work: Promise<unknown>): Promise<string> =>
   work.then(
@@ -240,32 +249,28 @@ describe('a new key', () => {
     const epoch = await rotate(stays)
     for (const holder of [stays, leaves]) expect((await secretsOf(holder)).has(epoch)).toBe(true)
     expect((await secretsOf(without)).size).toBe(0)
-    expect((await app.services.keys.waiting(stays.session)).map(({ memberId }) => memberId)).toEqual([
-      without.session.memberId,
-    ])
+    expect(await waitingIds()).toEqual([without.session.memberId])
     expect(await app.services.keys.checkEscrow(app.escrowIdentity)).toMatchObject({ bad: [] })
   })
 
   it('is refused for other people, another generation, no age files or a recipient that is none', async () => {
     const { epoch, holders, escrow, place } = await app.services.rotations.plan(stays.session)
     const perform = async () => {
-      const key = await makeEpoch(
-        { department: DEPARTMENT, epoch },
-        holders.map(({ recipient }) => recipient),
-        escrow,
-      )
-      const grants = holders.map(({ memberId }, index) => ({
-        memberId,
-        wrapped: key.grants[index] ?? new Uint8Array(),
-      }))
+      const key = await makeEpoch({ department: DEPARTMENT, epoch }, holders, escrow)
       const voucher = vouch({ department: DEPARTMENT, epoch }, key, await presentOf(stays), place)
-      return { epoch, recipient: key.recipient, grants, escrow: key.escrow, voucher }
+      return { ...key, epoch, voucher }
     }
     const whole = await perform()
     const { grants, escrow: wrapped } = whole
     for (const [key, code] of [
       [{ ...whole, grants: grants.slice(1) }, 'stale-version'],
-      [{ ...whole, grants: [...grants, { memberId: admin.session.memberId, wrapped }] }, 'stale-version'],
+      [
+        { ...whole, grants: [...grants, { memberId: admin.session.memberId, wrapped, voucher: '' }] },
+        'stale-version',
+      ],
+      // Nobody vouches for the holders in the new key, or another one does.
+      [{ ...whole, grants: grants.map((grant) => ({ ...grant, voucher: '' })) }, 'invalid-input'],
+      [{ ...whole, grants: (await perform()).grants }, 'invalid-input'],
       [{ ...whole, epoch: epoch + 1 }, 'stale-version'],
       [{ ...whole, epoch: epoch - 1 }, 'stale-version'],
       [{ ...whole, escrow: new Uint8Array(200) }, 'invalid-input'],
@@ -367,14 +372,74 @@ describe('a new key', () => {
       })),
     )
     const { memberId } = newcomer.session
+    const address = { department: DEPARTMENT, epoch: (await presentKey()).epoch }
+    const voucher = vouchForMember(address, { memberId, recipient }, await presentOf(stays))
+    const give = (by: StaffSession, given = grants, vouched = voucher) =>
+      refusal(app.services.keys.addGrants(by, memberId, given, vouched))
     const stale = { ...stays.session, factorAt: new Date(0) }
-    expect(await refusal(app.services.keys.addGrants(stale, memberId, grants))).toBe('factor-required')
-    expect(await refusal(app.services.keys.addGrants(newcomer.session, memberId, grants))).toBe('forbidden')
-    expect(await refusal(app.services.keys.addGrants(stays.session, memberId, grants.slice(0, -1)))).toBe(
+    expect(await give(stale)).toBe('factor-required')
+    expect(await give(newcomer.session)).toBe('forbidden')
+    expect(await give(stays.session, grants.slice(0, -1))).toBe('invalid-input')
+    expect(await give(stays.session, grants, '')).toBe('invalid-input')
+    expect(await give(stays.session)).toBe('no refusal')
+    expect(await waitingIds()).not.toContain(memberId)
+    expect(await read(old, await secretsOf(newcomer))).toBe(WORDS)
+  })
+})
+
+describe('a recipient that was put into the database', () => {
+  const put = (member: TestMember, recipient: string) =>
+    app.database.db
+      .updateTable('member')
+      .set({ recipient })
+      .where('id', '=', member.session.memberId)
+      .execute()
+
+  it('is given no later key, and the member is waited for', async () => {
+    const thief = await createKeyPair()
+    await put(leaves, thief.recipient)
+    const { memberId } = leaves.session
+    // What would happen if the browser believed the server; the server does not take it either.
+    const { epoch, holders, escrow, place } = await app.services.rotations.plan(stays.session)
+    const address = { department: DEPARTMENT, epoch }
+    const all = await makeEpoch(address, holders, escrow)
+    const his = all.grants.find((grant) => grant.memberId === memberId)?.wrapped ?? new Uint8Array()
+    expect(await openGrant(address, his, thief.identity)).toBe(all.identity)
+    const voucher = vouch(address, all, await presentOf(stays), place)
+    const believed = app.services.rotations.rotate(stays.session, { ...all, epoch, voucher })
+    expect(await refusal(believed)).toBe('stale-version')
+
+    expect(await rotate(stays)).toBe(epoch)
+    expect((await secretsOf(stays)).has(epoch)).toBe(true)
+    expect((await app.services.keys.grantsFor(memberId)).map((grant) => grant.epoch)).not.toContain(epoch)
+    expect(await app.services.keys.waiting(stays.session)).toContainEqual(
+      expect.objectContaining({ memberId, granted: true }),
+    )
+  })
+
+  it('is not vouched for by what vouches for the member’s own', async () => {
+    const { memberId } = leaves.session
+    const address = { department: DEPARTMENT, epoch: (await presentKey()).epoch }
+    const { recipient } = await pairOf(leaves.identity)
+    const voucher = vouchForMember(address, { memberId, recipient }, await presentOf(stays))
+    expect(isVouched(await presentKey(), { memberId, recipient, voucher })).toBe(true)
+    await app.database.db.updateTable('key_grant').set({ voucher: null }).execute()
+    await put(leaves, (await createKeyPair()).recipient)
+    const grants = [{ epoch: address.epoch, wrapped: new TextEncoder().encode('age-encryption.org/v1\n') }]
+    expect(await refusal(app.services.keys.addGrants(stays.session, memberId, grants, voucher))).toBe(
       'invalid-input',
     )
-    await app.services.keys.addGrants(stays.session, memberId, grants)
-    expect(await read(old, await secretsOf(newcomer))).toBe(WORDS)
+  })
+
+  it('from before there were vouchers is asked about, and locks nobody out', async () => {
+    await app.database.db.updateTable('key_grant').set({ voucher: null }).execute()
+    const ids = [stays, leaves].map(({ session }) => session.memberId)
+    expect(await waitingIds()).toEqual(expect.arrayContaining(ids))
+    const epoch = await rotate(stays)
+    expect((await secretsOf(stays)).has(epoch)).toBe(true)
+    expect((await secretsOf(leaves)).has(epoch)).toBe(false)
+    expect(await waitingIds()).toEqual(expect.not.arrayContaining([stays.session.memberId]))
+    expect(await waitingIds()).toContain(leaves.session.memberId)
   })
 })
 
@@ -387,6 +452,13 @@ describe('the escrow', () => {
     expect(await refusal(app.services.rotations.rotateFromEscrow(other, DEPARTMENT))).toBe('invalid-input')
     const made = await app.services.rotations.rotateFromEscrow(app.escrowIdentity, DEPARTMENT)
     expect(made.tips).toBeGreaterThan(0)
+    const { username } = newcomer.session
+    expect(made).toMatchObject({ members: 0, leftOut: expect.arrayContaining([username]) as string[] })
+    const { recipient } = await pairOf(newcomer.identity)
+    const grant = (fingerprint: string) =>
+      app.services.keys.grantFromEscrow(app.escrowIdentity, username, DEPARTMENT, fingerprint)
+    expect(await refusal(grant(fingerprintOf(other)))).toBe('invalid-input')
+    await grant(fingerprintOf(recipient).toUpperCase())
     expect(await read(tip, await secretsOf(newcomer))).toBe(WORDS)
     expect(await state(newcomer)).toMatchObject({ held: true, oldTips: 0 })
   })

@@ -19,7 +19,7 @@ import { ownerOf } from '../../src/domain/roles.ts'
 import { unlockLayers } from '../../src/services/two-layer-locks.ts'
 import { createWrapLocks } from '../../src/services/wrap-locks.ts'
 import { createServices } from '../../src/services/index.ts'
-import { openTestApp, type TestApp } from '../support/app.ts'
+import { openTestApp, signInAs, type TestApp } from '../support/app.ts'
 import { easyGate, proofFrom } from '../support/gate.ts'
 import { jpegWithExif } from '../support/images.ts'
 import { NARRATIVE, newSecrets, patch, sealedTip, sealPhoto, upload } from '../support/sealed.ts'
@@ -116,7 +116,10 @@ describe('a tip that came sealed', () => {
       case_no: answer.body.caseNo,
     })
     for (const reader of [HOLDER, DISPATCHER_DEPARTMENT]) {
-      expect(await app.openNarrative(secrets.tip, reader)).toEqual(narrative)
+      expect(await app.openNarrative(secrets.tip, reader)).toEqual({
+        ...narrative,
+        reporterRecipient: secrets.reporterRecipient,
+      })
     }
     expect(await app.openPhoto(secrets.tip, HOLDER, 'tip.photo', 3)).toEqual(stripPhoto(photo).bytes)
     expect(await app.openPhoto(secrets.tip, HOLDER, 'tip.original', 3)).toEqual(photo)
@@ -164,7 +167,7 @@ describe('a tip that came sealed', () => {
     const sealedPart = await unlockLayers(createWrapLocks(app.deps), address, part)
     if (!sealedPart) throw new Error('the slot has no key')
     const bytes = await openPart({ identity: opened.identity, ...address, part: 0, sealed: sealedPart })
-    expect(JSON.parse(fromUtf8(bytes))).toEqual(named)
+    expect(JSON.parse(fromUtf8(bytes))).toEqual({ ...named, tipRecipient: secrets.recipient })
     await expect(
       stripOuter(address, { ...approver, identity: custodian.identity }, part.wrapped),
     ).rejects.toThrow()
@@ -184,6 +187,20 @@ describe('a tip that came sealed', () => {
     expect(other.body.type).toBe('/problems/idempotency-conflict/')
   })
 
+  it('is one tip, however often what was sent is played back under keys of its own', async () => {
+    const secrets = await newSecrets()
+    const sealed = await sealedTip(secrets, await usual())
+    expect((await post({ gate: await proof(), sealed })).status).toBe(201)
+    const other = await newSecrets()
+    const sameCode = { ...(await sealedTip(other, await usual())), auth: secrets.auth }
+    for (const played of [sealed, sealed, sameCode]) {
+      const answer = await post({ gate: await proof(), sealed: played })
+      expect([answer.status, answer.body.type]).toEqual([422, '/problems/idempotency-conflict/'])
+    }
+    expect(await stored(other)).toBeUndefined()
+    expect(await app.openNarrative(secrets.tip, HOLDER)).toEqual(NARRATIVE)
+  })
+
   it('is refused for a key that is not the present one, and taken when it is wrapped anew', async () => {
     const secrets = await newSecrets()
     const before = await usual()
@@ -192,6 +209,30 @@ describe('a tip that came sealed', () => {
     expect([stale.status, stale.body.type]).toEqual([409, '/problems/stale-recipients/'])
     expect(await stored(secrets)).toBeUndefined()
     expect((await post({ sealed: await sealedTip(secrets, await usual()) })).status).toBe(201)
+  })
+
+  it('is refused when another department holds by now, and taken when that one can read it', async () => {
+    const facts = { category: 'fireworks', area: '410102001' }
+    const { session: admin } = await signInAs(app, DISPATCHER_DEPARTMENT, ['admin'])
+    const { tips, staff } = app.services
+    const routed = async () => (await tips.promise({ ...facts, answer: null, accused: null })).readers
+    const before = await routed()
+    const secrets = await newSecrets()
+    const sealed = await sealedTip(secrets, await readersOf(...before), facts)
+    const branch = (await app.deps.plan.current()).plan.departments.find(({ kind }) => kind === 'police')
+    await staff.setPolice(admin, facts.area, branch?.id ?? '')
+    const after = await routed()
+    expect([before.includes(branch?.id ?? ''), after]).toEqual([false, [branch?.id, DISPATCHER_DEPARTMENT]])
+
+    const stale = await post({ sealed })
+    expect([stale.status, stale.body.type]).toEqual([409, '/problems/stale-recipients/'])
+    expect(stale.body.errors?.[0]?.message).toContain(branch?.id)
+    expect(await stored(secrets)).toBeUndefined()
+    const anew = await post({ sealed: await sealedTip(secrets, await readersOf(...after), facts) })
+    expect(anew.status).toBe(201)
+    // The one that would have held opens nothing.
+    await expect(app.openNarrative(secrets.tip, before[0] ?? '')).rejects.toThrow('nothing that this')
+    await staff.setPolice(admin, facts.area, null)
   })
 
   it('about inaction is for 区政府督查室 alone', async () => {

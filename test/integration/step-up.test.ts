@@ -53,11 +53,11 @@ const RECORD = {
 /** What must not be done by somebody who found the screen open. Each body is whole, so nothing else refuses it first. */
 const GUARDED: Readonly<Record<string, unknown>> = {
   '/cases/ZY-2611-00000/actions': { action: 'publish', version: 1 },
-  '/grants': { memberId: randomUUID(), grants: [{ epoch: 1, wrapped: WRAPPED }] },
+  '/grants': { memberId: randomUUID(), grants: [{ epoch: 1, wrapped: WRAPPED }], voucher: '' },
   '/rotation': {
     epoch: 2,
     recipient: `age1${'q'.repeat(58)}`,
-    grants: [{ memberId: randomUUID(), wrapped: WRAPPED }],
+    grants: [{ memberId: randomUUID(), wrapped: WRAPPED, voucher: '' }],
     escrow: WRAPPED,
     voucher: { previous: '', day: '2026-11-25', verifier: '', signature: '' },
   },

@@ -14,11 +14,12 @@ import type * as Bound from '../../src/sealing/bound.ts'
 import { deriveReceipt } from '../../src/sealing/receipt-keys.ts'
 import type { RecipientEntry } from '../../src/sealing/recipient-list.ts'
 import { createTipKeys } from '../../src/sealing/tip-keys.ts'
-import { plainTip, tipForm } from '../support/app.ts'
+import { openTestApp, plainTip, tipForm } from '../support/app.ts'
 import { proofFrom } from '../support/gate.ts'
 import { newSecrets, sealedTip, sealPhoto, upload } from '../support/sealed.ts'
 import { fillForm, receiptCodeOf, startWalk } from '../support/form-walk.ts'
 import { jpegWithExif } from '../support/images.ts'
+import { watchPostgresFiles } from '../support/postgres-files.ts'
 import { dumpOf, filesBelow, findSecrets, memoryOf, needles, type Haystack } from '../support/search.ts'
 import { prepareData, startServer } from '../support/server.ts'
 
@@ -134,7 +135,6 @@ describe('the search', () => {
   })
 })
 
-// The embedded database: what PostgreSQL keeps are the same rows, and its files are not this machine's to read.
 describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
   it('reads nothing of a tip in data, dump, temporary files and logs', SLOW, async () => {
     const dataDir = join(home, 'sealed')
@@ -412,5 +412,60 @@ describe.runIf(inject('testDatabase').engine === 'pglite')('a thief', () => {
       true,
     )
     expect(found.some((line) => line.startsWith('EXIF text: ') && line.includes('blobs'))).toBe(true)
+  })
+})
+
+describe.runIf(inject('testDatabase').engine === 'postgres')('a thief of a PostgreSQL server', () => {
+  it('reads nothing in rows, write-ahead log and log, and would without sealing', async () => {
+    // All databases of a server share its log: what is looked for is this test's alone.
+    const tag = randomUUID()
+    const [name, description, place] = [`金丝雀${tag.slice(0, 8)}`, `金丝雀描述 ${tag}`, `金丝雀路 ${tag} 号`]
+    const callback = `139${String(Number.parseInt(tag.slice(0, 8), 16) % 1e8).padStart(8, '0')}`
+    const secrets: Record<string, string> = { name, description, place, callback }
+    const app = await openTestApp()
+    const { db } = app.database
+    try {
+      const written = await watchPostgresFiles(db)
+      const { services } = app
+      const file = (key: string, plain: object, photos: readonly Uint8Array[] = []) =>
+        fetch(`${app.url}/api/v1/tips`, {
+          method: 'POST',
+          headers: { 'idempotency-key': key },
+          body: tipForm(plainTip({ ...plain }), photos),
+        })
+      const plain = { description, place, callback, name, contact: callback }
+      secrets['EXIF text'] = `exif-canary-${tag}`
+      const taken = await jpegWithExif({ text: secrets['EXIF text'], gps: GPS, width: 320, height: 240 })
+      const { cookie } = await services.drafts.start()
+      secrets['draft'] = `金丝雀草稿 ${tag}`
+      await services.drafts.save(cookie, { description: [secrets['draft']] })
+      for (const photos of [[taken], []]) {
+        const key = randomUUID()
+        const reply = await file(key, plain, photos)
+        expect(reply.status).toBe(201)
+        const { receiptCode } = (await reply.json()) as { receiptCode: string }
+        secrets[`code of ${key}`] = parseReceiptCode(receiptCode) ?? ''
+        secrets[`reporter’s key of ${key}`] = (await deriveReceipt(receiptCode)).identity
+        secrets['message'] = `金丝雀留言 ${tag}`
+        const opened = await services.receipts.open(receiptCode)
+        await services.receipts.answer(opened, { key, text: secrets['message'], photos: [] })
+      }
+      const everything = [...(await dumpOf(db)), ...(await written.wal()), ...(await written.log())]
+      expect(findSecrets(secrets, everything)).toEqual([])
+
+      // Until the write-ahead log of one of them was read before a checkpoint took it away.
+      for (let tries = 1; ; tries += 1) {
+        const open = await watchPostgresFiles(db)
+        sealing.off = true
+        await file(randomUUID(), plain).finally(() => (sealing.off = false))
+        const wal = await open.wal()
+        const found = findSecrets(secrets, wal).map((line) => line.split(':')[0])
+        const all = ['callback', 'description', 'name', 'place'].every((secret) => found.includes(secret))
+        if (all || everything.every(({ name: file }) => !file.startsWith('write-ahead'))) break
+        expect(tries).toBeLessThan(5)
+      }
+    } finally {
+      await app.close()
+    }
   })
 })

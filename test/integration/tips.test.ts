@@ -176,6 +176,7 @@ describe('filing a tip', () => {
       place: '建设路 12 号',
       callback: '13800138000',
       checklist: [],
+      reporterRecipient: (await theTip()).reporter_recipient,
     })
   })
 

@@ -62,6 +62,7 @@ export async function sealedTip(
     recipient: secrets.recipient,
     auth: secrets.auth,
     reporterRecipient: secrets.reporterRecipient,
+    recipientMac: secrets.recipientMac,
     callback: narrative.callback !== null,
     narrative: base64(await sealNarrative(secrets, narrative)),
     wraps: (await wrapForReaders(secrets, readers)).map((wrap) => ({

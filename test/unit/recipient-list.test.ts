@@ -9,9 +9,11 @@ import {
   signEntry,
   verifierOf,
   verifyRecipientList,
+  verifySignature,
   type RecipientEntry,
   type UnsignedEntry,
 } from '../../src/sealing/recipient-list.ts'
+import { verifyNatively } from '../../src/services/signatures.ts'
 
 let escrow: KeyPair
 let root: string
@@ -70,13 +72,18 @@ beforeAll(async () => {
 })
 
 const refusal = (entries: readonly RecipientEntry[], under = root, known = {}): string => {
-  try {
-    verifyRecipientList(entries, under, known)
-  } catch (error) {
-    if (error instanceof RecipientListError) return error.code
-    throw error
-  }
-  return 'no refusal'
+  // As browsers verify, and as the server does.
+  const [first, second] = [verifySignature, verifyNatively].map((verify) => {
+    try {
+      verifyRecipientList(entries, under, known, verify)
+    } catch (error) {
+      if (error instanceof RecipientListError) return error.code
+      throw error
+    }
+    return 'no refusal'
+  })
+  expect(first).toBe(second)
+  return first ?? ''
 }
 const changed = (index: number, part: Partial<RecipientEntry>): RecipientEntry[] =>
   list.map((entry, at) => (at === index ? { ...entry, ...part } : entry))

@@ -16,7 +16,7 @@ import {
 import type { TipSecrets } from '../../sealing/outgoing.ts'
 import { qrPath } from '../qr.ts'
 import { element } from './dom.ts'
-import { loadRecipients } from './recipients.ts'
+import { loadRecipients } from '../recipients.ts'
 import { withPhotoWords } from './words.ts'
 import { request, type ReportPage } from './request.ts'
 import { createSealJob, SealingError } from './seal-jobs.ts'
@@ -243,6 +243,7 @@ export function createSealer(fail: (error: SealingError) => void): Sealer {
           recipient: secrets.recipient,
           auth: secrets.auth,
           reporterRecipient: secrets.reporterRecipient,
+          recipientMac: secrets.recipientMac,
           ...facts,
           claimPin: parseClaimPin(fieldOn(page, 'pin')),
           callback: narrative.callback !== null,

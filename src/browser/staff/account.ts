@@ -1,3 +1,4 @@
+import { pairOf } from '../../sealing/age-identity.ts'
 import {
   lockMember,
   MEMBER_KDF,
@@ -5,9 +6,19 @@ import {
   stretchPassphrase,
   unlockMember,
 } from '../../sealing/member-keys.ts'
+import { fingerprintOf } from '../../sealing/recipient-list.ts'
 import { setUpFactor } from './factor-setup.ts'
 import { passphraseFields } from './passphrase-field.ts'
-import { bytes, fetchKeys, ownIdentity, postJson, random, stretch, toBase64Url } from './session.ts'
+import {
+  bytes,
+  fetchKeys,
+  ownIdentity,
+  postJson,
+  random,
+  stretch,
+  toBase64Url,
+  wakeOwnIdentity,
+} from './session.ts'
 import { ensureRecent } from './step-up.ts'
 
 const status = document.querySelector<HTMLElement>('[data-status]')
@@ -54,6 +65,18 @@ form?.addEventListener('submit', (event) => {
   event.preventDefault()
   changePassphrase(form.querySelector<HTMLInputElement>('[data-old]')?.value ?? '').catch(tell)
 })
+
+/** Of the key that is at hand here, not of what the database names. */
+async function showFingerprint(): Promise<void> {
+  const place = document.querySelector<HTMLElement>('[data-own-fingerprint]')
+  if (!place) return
+  const identity = await wakeOwnIdentity().catch(() => null)
+  place.textContent =
+    identity === null
+      ? '这个标签页里没有您的钥匙，请退出后重新登录再看。'
+      : fingerprintOf((await pairOf(identity)).recipient)
+}
+void showFingerprint()
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('[data-remove-factor]')) {
   button.addEventListener('click', () => {

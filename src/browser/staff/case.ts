@@ -1,13 +1,13 @@
 import { leaks } from '../../domain/leak.ts'
-import { cleanText, type Narrative } from '../../domain/tip.ts'
-import { pairOf } from '../../sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
-import { MAX_MESSAGE, type Side } from '../../domain/message.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
-import { openMessage, openMessagePhoto, sealMessage } from '../../sealing/message.ts'
+import { EnvelopeError, type EnvelopeErrorCode } from '../../sealing/envelope-error.ts'
+import type { SealedNarrative } from '../../sealing/outgoing.ts'
 import { unwrapTipKey, wrapTipKey } from '../../sealing/tip-keys.ts'
+import { element } from './element.ts'
 import { fetchPage } from './fetch-page.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
+import { postWithPhotos, sealForm, showThread, type Correspondence, type SealedMessage } from './messages.ts'
 import { canUsePasskeys, unlockWithPasskey } from './passkey.ts'
 import { asJpeg, redrawn } from './picture.ts'
 import { redact, type Redacted } from './redaction.ts'
@@ -17,15 +17,13 @@ import {
   getJson,
   post,
   postJson,
-  random,
   Refused,
   toBase64Url,
   unlock,
   wakeDepartmentKeys,
 } from './session.ts'
 
-interface Tip {
-  readonly id: string
+interface Tip extends Correspondence {
   readonly caseNo: string
   readonly recipient: string
   readonly photoParts: readonly number[]
@@ -36,8 +34,6 @@ interface Tip {
     readonly sealed: string
     readonly author: string
   }[]
-  readonly reporterRecipient: string
-  readonly messages: readonly { readonly number: number; readonly from: Side; readonly sealed: string }[]
 }
 
 /** The case as last fetched; {@link refresh} puts a newer one in its place, so nothing below keeps hold of it. */
@@ -52,28 +48,26 @@ const QUEUE = '/staff/queue/'
 let tips: readonly Tip[] = []
 /** The secret of each tip that was opened in this page. */
 const secrets = new Map<string, string>()
+const narratives = new Map<string, SealedNarrative>()
 const reporterWords: string[] = []
 
 const say = (text: string): void => {
   if (status) status.textContent = text
 }
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : '没有成功，请重试。')
+const UNOPENED: Readonly<Record<EnvelopeErrorCode, string>> = {
+  'wrong-key': '不是封给这把钥匙的。',
+  damaged: '密封的内容损坏了，打不开。',
+  mismatch: '密封的内容和这里对不上，可能被人调换过。',
+}
+const messageOf = (error: unknown): string => {
+  if (error instanceof EnvelopeError) return UNOPENED[error.code]
+  return error instanceof Error ? error.message : '没有成功，请重试。'
+}
 const tell = (error: unknown): void => {
   say(messageOf(error))
 }
 const refuseField = (field: string, message: string): Refused =>
   new Refused(422, message, [{ field, message }])
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  text = '',
-  parent?: Element,
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(name)
-  made.textContent = text
-  parent?.append(made)
-  return made
-}
 
 async function fetchPart(
   tip: Tip,
@@ -133,50 +127,6 @@ async function showPhoto(
   })
 }
 
-/** Opens the messages about a tip in their places. */
-async function showThread(tip: Tip, identity: string): Promise<void> {
-  for (const { number, from, sealed } of tip.messages) {
-    const place = find(`[data-thread="${tip.id}"] [data-number="${number}"] [data-text]`)
-    if (!place) continue
-    try {
-      const address = { tip: tip.id, number, from }
-      const { text, photos } = await openMessage(address, identity, bytes(sealed))
-      if (from === 'reporter') reporterWords.push(text)
-      place.replaceChildren()
-      for (const line of text.split('\n')) element('p', line, place)
-      for (const [index, photo] of photos.entries()) {
-        const reply = await fetch(`${base}/messages/${tip.id}/photos/${photo}`)
-        if (!reply.ok) throw new Error('照片取不到。')
-        const envelope = new Uint8Array(await reply.arrayBuffer())
-        const image = element('img', '', place)
-        image.alt = `举报人的照片 ${index + 1}`
-        const picture = await openMessagePhoto({ tip: tip.id, photo }, identity, envelope)
-        image.src = URL.createObjectURL(await asJpeg(await redrawn(picture)))
-      }
-    } catch {
-      element('p', '这一条打不开，或者照片取不到。', place).className = 'error'
-    }
-  }
-}
-
-/** A message for the reporter of a tip, sealed to both sides for the next place in its thread. */
-async function sealedFor(form: HTMLFormElement, tipId: string, text: string): Promise<object> {
-  const tip = tips.find(({ id }) => id === tipId)
-  const identity = secrets.get(tipId)
-  if (!tip || identity === undefined) throw new Error('请先解锁，再给举报人留言。')
-  // From the tip's own secret, not as the server tells it.
-  const { recipient } = await pairOf(identity)
-  const number = tip.messages.length + 1
-  const sealed = await sealMessage(
-    { tip: tip.id, number, from: 'officer' },
-    [recipient, tip.reporterRecipient],
-    { text, photos: [] },
-  )
-  // The same for every try of what was typed, so that it is sent once.
-  form.dataset['key'] ??= toBase64Url(random(24))
-  return { tipId, number, key: form.dataset['key'], sealed: toBase64Url(sealed) }
-}
-
 async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<void> {
   if (tip.narrative === null) return
   const opened = await openPart({
@@ -186,7 +136,8 @@ async function showTip(tip: Tip, identity: string, sealedBox: Element): Promise<
     part: 0,
     sealed: bytes(tip.narrative),
   })
-  const narrative = JSON.parse(fromUtf8(opened)) as Narrative
+  const narrative = JSON.parse(fromUtf8(opened)) as SealedNarrative
+  narratives.set(tip.id, narrative)
   reporterWords.push(narrative.description, narrative.place, narrative.callback ?? '')
   const card = element('div', '', sealedBox)
   card.className = 'card'
@@ -259,7 +210,8 @@ async function open(): Promise<void> {
     const identity = await unwrapTipKey(address, bytes(wrap.wrapped), key.identity)
     secrets.set(tip.id, identity)
     await showTip(tip, identity, box)
-    await showThread(tip, identity)
+    const thread = find(`[data-thread="${tip.id}"]`)
+    if (thread) reporterWords.push(...(await showThread(thread, base, tip, identity)))
   }
   if (secrets.size === 0)
     element('p', '您还没有本单位的钥匙。请同事在“成员”页面授予您。', box).className = 'notice notice-warn'
@@ -278,6 +230,8 @@ function keepTyped(old: HTMLElement, next: HTMLElement, forget: HTMLFormElement 
       )
       if (control.type === 'radio' || control.type === 'checkbox') {
         if (same) same.checked = control.checked
+      } else if (control.type === 'file') {
+        if (same) same.files = control.files
       } else if (control.value !== control.defaultValue && control.value.trim() !== '') {
         if (same) same.value = control.value
         else if (control.tagName !== 'SELECT') lost.push(control.value)
@@ -304,6 +258,7 @@ async function refresh(forget: HTMLFormElement | null): Promise<boolean> {
   keepTyped(old, next, forget)
   old.replaceWith(document.adoptNode(next))
   secrets.clear()
+  narratives.clear()
   reporterWords.length = 0
   tips = []
   await open()
@@ -441,12 +396,19 @@ async function proveFiles(form: HTMLFormElement): Promise<void> {
   return provePhotos(form, photos, form.querySelector<HTMLInputElement>('[name=caption]')?.value ?? '')
 }
 
-const act = (form: HTMLFormElement | null, action: string, more: () => Promise<object>): Promise<void> =>
+const act = (
+  form: HTMLFormElement | null,
+  action: string,
+  more: () => Promise<{ readonly photos?: readonly Blob[]; readonly [part: string]: unknown }>,
+): Promise<void> =>
   save(
     form,
     DONE[action] ?? '已保存。',
-    async () =>
-      postJson(`${base}/actions`, { ...(await more()), version: Number(root()?.dataset['version']), action }),
+    async () => {
+      const { photos = [], ...rest } = await more()
+      const body = { ...rest, version: Number(root()?.dataset['version']), action }
+      return postWithPhotos(`${base}/actions`, body, photos)
+    },
     form ?? action,
   )
 
@@ -504,15 +466,20 @@ async function submit(form: HTMLFormElement): Promise<void> {
         note: await sealed(required('note', '请写明理由。'), 'tip.reason'),
       }))
     case 'message': {
-      const tipId = form.dataset['tip'] ?? ''
-      const message = (): Promise<object> => {
-        const words = cleanText(required('text', '请写下要说的话。'))
-        if (Array.from(words).length > MAX_MESSAGE) throw refuseField('text', `最多 ${MAX_MESSAGE} 个字。`)
-        return sealedFor(form, tipId, words)
+      const seal = (): Promise<SealedMessage> => {
+        const tip = tips.find(({ id }) => id === form.dataset['tip'])
+        const identity = tip && secrets.get(tip.id)
+        const narrative = tip && narratives.get(tip.id)
+        if (!tip || identity === undefined || !narrative) {
+          throw new Error('请先解锁，再给举报人留言。')
+        }
+        return sealForm(form, tip, { identity, narrative })
       }
-      return data.has('ask')
-        ? act(form, 'ask_reporter', async () => ({ message: await message() }))
-        : save(form, '已密封发出。', async () => postJson(`${base}/messages`, await message()))
+      if (data.has('ask')) return act(form, 'ask_reporter', async () => ({ ...(await seal()) }))
+      return save(form, '已密封发出。', async () => {
+        const { message, photos } = await seal()
+        return postWithPhotos(`${base}/messages`, message, photos)
+      })
     }
     case 'attach':
       return act(form, action, () => Promise.resolve({ attachTo: text('attachTo') }))

@@ -1,13 +1,16 @@
-import type { NamedReporter } from '../../domain/identity.ts'
 import { createReceiptCode, formatReceiptCode } from '../../domain/receipt.ts'
 import { ownerOf, type KeyRole } from '../../domain/roles.ts'
 import { fromUtf8 } from '../../sealing/bytes.ts'
 import { openPart } from '../../sealing/envelope.ts'
-import { deriveReceipt } from '../../sealing/receipt-keys.ts'
+import { isVouched, type Vouched } from '../../sealing/member-voucher.ts'
+import type { SealedIdentity } from '../../sealing/outgoing.ts'
+import { deriveReceipt, tipRecipientMac } from '../../sealing/receipt-keys.ts'
+import { signReissued } from '../../sealing/reissued.ts'
 import { openInner, passOn, stripOuter, type RoleIdentity } from '../../sealing/two-layer.ts'
 import { clearErrors, showErrors } from './form-errors.ts'
 import { sealForRoles } from './seal-for-roles.ts'
 import { bytes, getJson, postJson, random, Refused, toBase64Url, wakeDepartmentKeys } from './session.ts'
+import { signedKeys } from './signed-keys.ts'
 import { ensureRecent } from './step-up.ts'
 
 interface Layer {
@@ -22,7 +25,8 @@ interface Request {
   readonly recipient: string
   readonly wrapped: Layer | null
   readonly inner: Layer | null
-  readonly askedFor: { readonly memberId: string; readonly recipient: string } | null
+  readonly department: string
+  readonly askedFor: Vouched | null
   readonly sealed: string | null
 }
 
@@ -32,6 +36,8 @@ const base = `/api/v1/staff/identity/${root?.dataset['request'] ?? ''}`
 const say = (text: string): void => {
   if (status) status.textContent = text
 }
+/** The tip's recipient as its reporter sealed it beside the name; null in tips from before it was put there. */
+let toldRecipient: string | null = null
 const fetchRequest = (): Promise<Request> => getJson<Request>(base)
 const addressOf = ({ tip }: Request) => ({ purpose: 'tip.identity', tip }) as const
 
@@ -97,6 +103,12 @@ async function pass(): Promise<void> {
   const { request, identity } = await openHere()
   if (!request.askedFor) throw new Error('这个申请已经处理过了，请刷新页面。')
   const { memberId: member, recipient } = request.askedFor
+  const present = (await signedKeys()).newest.get(request.department)
+  if (!present || !isVouched(present, request.askedFor)) {
+    throw new Error(
+      '申请人登记的钥匙没有经过其单位的同事核对，或者和核对过的不一样，没有转交。请申请人让同事在“成员”页核对指纹，之后再转交。',
+    )
+  }
   const passed = await passOn({ ...addressOf(request), request: request.id, member }, identity, recipient)
   await postJson(`${base}/pass`, { passed: toBase64Url(passed) })
 }
@@ -108,7 +120,8 @@ async function look(): Promise<void> {
   const box = document.querySelector<HTMLElement>('[data-person]')
   if (!request.sealed || !box) throw new Error('这个申请已经处理过了，请刷新页面。')
   const opened = await openPart({ ...addressOf(request), part: 0, identity, sealed: bytes(request.sealed) })
-  const { name, contact } = JSON.parse(fromUtf8(opened)) as NamedReporter
+  const { name, contact, tipRecipient = null } = JSON.parse(fromUtf8(opened)) as SealedIdentity
+  toldRecipient = tipRecipient
   for (const [field, text] of Object.entries({ name, contact })) {
     const cell = box.querySelector(`[data-${field}]`)
     if (cell) cell.textContent = text
@@ -127,9 +140,18 @@ async function reissue(form: HTMLFormElement): Promise<void> {
   await ensureRecent()
   const { tip } = await fetchRequest()
   const code = createReceiptCode(random)
-  const { auth, recipient } = await deriveReceipt(code)
+  const { auth, recipient, macKey } = await deriveReceipt(code)
+  const [key] = await roleKeys('custodian')
+  if (!key) throw new Error('这个标签页里没有身份保管人的钥匙。请退出后重新登录。')
   const sealedNote = await sealForRoles(tip, note.trim(), [])
-  await postJson(`${base}/reissue`, { auth, recipient, sealedNote: toBase64Url(sealedNote) })
+  await postJson(`${base}/reissue`, {
+    auth,
+    recipient,
+    recipientMac: toldRecipient === null ? null : tipRecipientMac(macKey, tip, toldRecipient),
+    // Officers' browsers take the new recipient in the place of the one sealed into the tip for this signature alone.
+    signature: signReissued({ tip, recipient }, key.identity),
+    sealedNote: toBase64Url(sealedNote),
+  })
   const box = document.querySelector<HTMLElement>('[data-new-code]')
   const shown = box?.querySelector('[data-code]')
   if (!box || !shown) return

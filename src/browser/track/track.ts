@@ -11,14 +11,14 @@ import { ask, mainOf, Refusal, requestPage, type TrackPage } from './request.ts'
 interface Thread {
   readonly tip: string
   readonly recipients: readonly string[]
+  readonly recipientMac: string | null
   readonly next: number
   readonly messages: readonly { readonly number: number; readonly from: Side; readonly sealed: string }[]
 }
 
 const SEND_TRIES = 3
 
-let identity: string | null = null
-let ownRecipient: string | null = null
+let keys: Awaited<ReturnType<typeof Sealing.deriveReceipt>> | null = null
 let isBusy = false
 let previews: string[] = []
 
@@ -67,9 +67,9 @@ async function show(page: TrackPage, focus: string): Promise<void> {
   const fresh = document.adoptNode(page.root)
   root()?.replaceWith(fresh)
   document.title = page.document.title
-  if (fresh.querySelector('[data-track="closed"]')) identity = null
+  if (fresh.querySelector('[data-track="closed"]')) keys = null
   enhance(fresh)
-  if (identity !== null) await openThread(fresh, identity)
+  if (keys) await openThread(fresh, keys.identity)
   const target = fresh.querySelector<HTMLElement>('.error-summary') ?? fresh.querySelector<HTMLElement>(focus)
   target?.focus()
 }
@@ -138,9 +138,9 @@ async function openWithCode(form: HTMLFormElement): Promise<void> {
     complain(form, '没有找到。请检查有没有抄错；查询码是 24 个字母和数字。')
     return
   }
-  let keys: Awaited<ReturnType<typeof Sealing.deriveReceipt>>
+  let derived: Awaited<ReturnType<typeof Sealing.deriveReceipt>>
   try {
-    keys = await (await loadSealing()).deriveReceipt(code)
+    derived = await (await loadSealing()).deriveReceipt(code)
   } catch {
     complain(
       form,
@@ -152,10 +152,9 @@ async function openWithCode(form: HTMLFormElement): Promise<void> {
   await ask('open', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ auth: keys.auth }),
+    body: JSON.stringify({ auth: derived.auth }),
   })
-  identity = keys.identity
-  ownRecipient = keys.recipient
+  keys = derived
   await show(await requestPage(), 'h1')
 }
 
@@ -171,7 +170,7 @@ const orEnded = (error: unknown): never => {
 async function sendSealed(form: HTMLFormElement, text: string): Promise<void> {
   const files = [...(form.querySelector<HTMLInputElement>('input[type="file"]')?.files ?? [])]
   if (files.length > MAX_MESSAGE_PHOTOS) throw new Error(`照片最多 ${MAX_MESSAGE_PHOTOS} 张，请少选几张。`)
-  const { sealMessage, sealMessagePhoto } = await loadSealing().catch(() => {
+  const { areOwnRecipients, sealMessage, sealMessagePhoto } = await loadSealing().catch(() => {
     throw new Error('封装程序没有取到，什么都没有发出。请检查网络后再试，您写的还在。')
   })
   const { strip } = await import('./picture.ts')
@@ -180,9 +179,15 @@ async function sendSealed(form: HTMLFormElement, text: string): Promise<void> {
   // The same for every try of this form: it is one message, however often the line breaks.
   form.dataset['key'] ??= toBase64Url(crypto.getRandomValues(new Uint8Array(24)))
   for (let attempt = 1; ; attempt += 1) {
-    const { tip, recipients, next } = await ask<Thread>('current/messages').catch(orEnded)
-    if (ownRecipient !== null && !recipients.includes(ownRecipient)) {
-      throw new Error('本站给的接收人里没有您自己的钥匙，没有发出。请刷新页面再试；还是这样，请拨打热线。')
+    const thread = await ask<Thread>('current/messages').catch(orEnded)
+    const { tip, recipients, next } = thread
+    if (!keys && thread.recipientMac !== null) {
+      throw new Error('这一页还没有钥匙，不能核对收件人，没有发出。请先复制您写的，再输入一次查询码。')
+    }
+    if (keys && !areOwnRecipients(keys, thread)) {
+      throw new Error(
+        '本站给的收件钥匙和您交举报时的不一样，没有发出。请刷新页面再试；还是这样，请拨打热线。',
+      )
     }
     const photos = pictures.map(() => hex(crypto.getRandomValues(new Uint8Array(16))))
     const address = { tip, number: next, from: 'reporter' } as const

@@ -45,10 +45,10 @@ export async function readTrackForm(
       // An empty file is what a browser sends for a field that nobody filled in.
       if (read.refused || bytes.length === 0) return
       try {
-        const thread = await services.receipts.thread(cookie)
-        if (!thread) return
+        const to = await services.receipts.sealsTo(cookie)
+        if (!to) return
         services.limits.take('uploads', client)
-        photos.push(await services.photos.sealMessage(bytes, thread))
+        photos.push(await services.photos.sealMessage(bytes, to))
       } catch (error) {
         refuse(error)
       }

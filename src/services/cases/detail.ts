@@ -47,6 +47,8 @@ export interface CaseTip {
   }[]
   /** Of whoever reported it; messages are sealed to both. */
   readonly reporterRecipient: string
+  /** A custodian's word for it, when it came with a new receipt code; see sealing/reissued.ts. */
+  readonly reporterSignature: string | null
   /** Empty for readers who may not open it. */
   readonly messages: readonly (SealedMessage & { readonly author: string | null; readonly at: Date | null })[]
 }
@@ -172,6 +174,7 @@ export function createCaseDetails(
           narrative: narratives.find((part) => part.tip_id === tip.id)?.sealed ?? null,
           notes: notes.filter((note) => note.tip_id === tip.id).map(toNote),
           reporterRecipient: tip.reporter_recipient,
+          reporterSignature: tip.reporter_signature,
           messages: messages.filter((message) => message.tip_id === tip.id).map(toMessage),
         })),
         retention: await retention.ofCase(

@@ -1,4 +1,11 @@
-import { appendEvent, findCase, updateAttached, updateCase, type CaseRow } from '../../db/cases.ts'
+import {
+  appendEvent,
+  findCase,
+  updateAttached,
+  updateCase,
+  type CaseRow,
+  type StoredEvent,
+} from '../../db/cases.ts'
 import type { Tx } from '../../db/connect.ts'
 import { noteArrival } from '../../db/notices.ts'
 import { hasOtherOfficer } from '../../db/staff.ts'
@@ -35,8 +42,8 @@ export async function record(
   step: Step,
   event: Transition,
   data: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await appendEvent(step.tx, {
+): Promise<StoredEvent> {
+  return appendEvent(step.tx, {
     caseId: step.row.id,
     day: step.today,
     at: step.reader === null ? null : step.now,

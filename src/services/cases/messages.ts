@@ -30,8 +30,10 @@ export interface SealedMessage {
 /** The reporter's side of a thread. */
 export interface ReporterThread {
   readonly tipId: string
-  /** What a message is sealed to. */
+  /** What a message is sealed to: the tip's and the reporter's. */
   readonly recipients: readonly string[]
+  /** The reporter's word for the tip's; see sealing/receipt-keys.ts. */
+  readonly recipientMac: string | null
   readonly messages: readonly SealedMessage[]
   readonly open: boolean
   /** Set while the case waits for this reporter: the day of the question, and the last day to answer. */
@@ -44,15 +46,17 @@ export interface PlainMessage {
   readonly text: string
   /** Sealed and stored already. */
   readonly photos: readonly StoredPhoto[]
+  /** To whom; the caller has checked them. */
+  readonly recipients: readonly string[]
 }
 
 export interface CaseMessages {
   /**
    * An officer of the department that holds the case writes to one of its reporters. It counts as work on the case.
-   * @returns the number
+   * @returns as {@link CaseMessages.answer}
    * @throws {DomainError} `not-found`, `case-transition`, `two-people`, `stale-version`, `invalid-input`
    */
-  write(reader: Reader, caseNo: string, message: NewMessage): Promise<number>
+  write(reader: Reader, caseNo: string, message: NewMessage): Promise<boolean>
   /** The sealed bytes of a photo. @throws {DomainError} `not-found` */
   messagePhoto(reader: Reader, caseNo: string, tipId: string, photo: string): Promise<Uint8Array>
   /** The caller has checked the receipt, here and below. Null when the tip is gone. */
@@ -91,19 +95,11 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
     return caseNo === undefined ? undefined : findCase(from, caseNo)
   }
 
-  const recipientsOf = (from: Db | Tx, tipId: string) =>
-    from
-      .selectFrom('tip')
-      .select(['recipient', 'reporter_recipient'])
-      .where('id', '=', tipId)
-      .executeTakeFirstOrThrow()
-      .then((row) => [row.recipient, row.reporter_recipient])
-
   async function sealPlain(tx: Tx, tipId: string, plain: PlainMessage): Promise<NewMessage> {
     const number = await nextNumber(tx, tipId, plain.photos.length)
     const content = { text: plain.text, photos: plain.photos.map(({ id }) => id) }
     const address = { tip: tipId, number, from: 'reporter' } as const
-    const sealed = await sealMessage(address, await recipientsOf(tx, tipId), content)
+    const sealed = await sealMessage(address, plain.recipients, content)
     return { tipId, number, key: plain.key, sealed, photos: plain.photos }
   }
 
@@ -111,7 +107,7 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
     async write(reader, caseNo, message) {
       const { row: seen } = await findVisible(db, reader, caseNo)
       if (!rolesFor(seen, reader).includes('officer')) throw noSuchCase()
-      await db.transaction().execute(async (tx) => {
+      return db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
         if (!row || !rolesFor(row, reader).includes('officer')) throw noSuchCase()
         mustBeOpen(row, 'officer')
@@ -120,7 +116,7 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
         const refused = mayOfficer(factsOf(row, today, reader, {}))
         if (refused) throw new DomainError(refused.code, refused.message)
         const isNew = await storeMessage(tx, message, { row, now, today, reader, asks: false })
-        if (!isNew) return
+        if (!isNew) return false
         await markFollowers(tx, row.id, message.tipId)
         await setWorkers(tx, row.id, [...new Set([...row.worked_by, reader.memberId])])
         await recordAudit(tx, {
@@ -130,8 +126,8 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
           action: 'message.send',
           object: caseNo,
         })
+        return true
       })
-      return message.number
     },
 
     async messagePhoto(reader, caseNo, tipId, photo) {
@@ -148,10 +144,16 @@ export function createCaseMessages(deps: Deps, moves: CaseMoves): CaseMessages {
       const rows = await messagesOf(db, [tipId])
       const question = rows.findLast((message) => message.asks)
       const waits = row.state === 'awaiting_reporter' && row.paused_until !== null
+      const keys = await db
+        .selectFrom('tip')
+        .select(['recipient', 'reporter_recipient', 'recipient_mac'])
+        .where('id', '=', tipId)
+        .executeTakeFirstOrThrow()
       const asked = waits && question && (await askedTip(db, await tipIdsOf(db, row.id))) === tipId
       return {
         tipId,
-        recipients: await recipientsOf(db, tipId),
+        recipients: [keys.recipient, keys.reporter_recipient],
+        recipientMac: keys.recipient_mac,
         messages: rows.map((one) => ({
           number: one.number,
           from: one.side,

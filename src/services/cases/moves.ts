@@ -8,7 +8,9 @@ import { normalizeCaseNumber } from '../../domain/case-number.ts'
 import { mustTransition, type Transition } from '../../domain/case-transition.ts'
 import { dayOf } from '../../domain/day.ts'
 import { DomainError } from '../../domain/errors.ts'
+import { recordAudit } from '../audit.ts'
 import { findVisible, mayOpen, noSuchCase, rolesFor, type Reader } from '../case-access.ts'
+import { recordCaseEvent } from '../case-audit.ts'
 import type { Keys } from '../keys.ts'
 import type { PlanSnapshot } from '../plan-store.ts'
 import type { Deps } from '../ports.ts'
@@ -16,7 +18,7 @@ import type { TipWraps } from '../tip-wraps.ts'
 import { applyEvent, record, type Step } from './effects.ts'
 import { project } from './ledger.ts'
 import type { ActRequest, NewNote, NewWrap } from './request.ts'
-import { actorFor, factsOf, inputOf } from './rules.ts'
+import { actorFor, factsOf, inputOf, isEarlier } from './rules.ts'
 import { storeMessage } from './thread.ts'
 import { isAge, moveWraps } from './wraps.ts'
 
@@ -42,9 +44,9 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
   const { db, clock, random, plan, versions } = deps
   const means = { keys, tipWraps }
 
-  /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger. */
+  /** Writes an accepted transition: the history, a note, what follows for the rows, the ledger; a member's the audit. */
   async function take(step: Step, event: Transition): Promise<CaseRow> {
-    await record(step, event, dataOf(step.request, event))
+    const stored = await record(step, event, dataOf(step.request, event))
     if (step.request.note) await storeNote(step, step.request.note)
     if (step.request.message && event.action === 'ask_reporter') {
       await storeMessage(step.tx, step.request.message, { ...step, asks: true })
@@ -54,7 +56,23 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
     else if (event.actor !== 'reporter' && event.action !== 'note') await markFollowers(step.tx, step.row.id)
     const row = await project(step.tx, step.snapshot, step.row.id)
     await versions.bump(step.tx, 'cases')
+    if (step.reader) await recordCaseEvent(step.tx, row.case_no, stored)
     return row
+  }
+
+  /**
+   * The case into which another is to be folded, locked, so that it stays what it is until that is done. The earlier of
+   * two cases is always locked first: whoever works on it goes on to what is folded into it.
+   */
+  async function parentOf(
+    tx: Tx,
+    child: CaseRow,
+    attachTo: string | undefined,
+  ): Promise<CaseRow | undefined> {
+    const caseNo = attachTo === undefined ? null : normalizeCaseNumber(attachTo)
+    const parent = caseNo === null ? undefined : await findCase(tx, caseNo)
+    // What is not earlier is refused anyway.
+    return parent && isEarlier(parent, child) ? lockCase(tx, parent.case_no) : parent
   }
 
   async function storeNote({ tx, row, reader, now }: Step, note: NewNote): Promise<void> {
@@ -105,16 +123,13 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
         ])
       }
       const result = await db.transaction().execute(async (tx) => {
+        const parent = await parentOf(tx, before, request.attachTo)
         const row = await lockCase(tx, caseNo)
         if (!row || rolesFor(row, reader).length === 0) throw noSuchCase()
         if (row.version !== request.version) {
           throw new DomainError('stale-version', '这件举报刚刚被别人更新过，请刷新后再操作。')
         }
         const proofCount = (await proofsOf(tx, row.id)).length
-        const parent =
-          request.attachTo === undefined
-            ? undefined
-            : await findCase(tx, normalizeCaseNumber(request.attachTo) ?? '')
         const now = clock.now()
         const today = dayOf(now)
         const facts = factsOf(row, today, reader, inputOf(row, request, proofCount, parent))
@@ -139,8 +154,17 @@ export function createCaseMoves(deps: Deps, keys: Keys, tipWraps: TipWraps): Cas
       if (!mayOpen(seen, reader)) throw noSuchCase()
       await db.transaction().execute(async (tx) => {
         const row = await lockCase(tx, caseNo)
-        if (!row) throw noSuchCase()
+        const roles = row ? rolesFor(row, reader) : []
+        if (!row || !mayOpen(row, reader)) throw noSuchCase()
         await moveWraps(tx, means, row, row.holder_id, wraps)
+        await recordAudit(tx, {
+          at: clock.now(),
+          memberId: reader.memberId,
+          role: roles.includes('officer') ? 'officer' : 'dispatcher',
+          action: 'case.rewrap',
+          object: row.case_no,
+          data: { department: row.holder_id },
+        })
       })
     },
 

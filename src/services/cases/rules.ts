@@ -33,6 +33,14 @@ export function factsOf(
   }
 }
 
+/** Whether a case came before another: two are never both earlier. */
+export function isEarlier(one: CaseRow, other: CaseRow): boolean {
+  return (
+    one.received_day < other.received_day ||
+    (one.received_day === other.received_day && one.case_no < other.case_no)
+  )
+}
+
 /** A request as the rules read it. `parent` is the case into which this one would be folded. */
 export function inputOf(
   row: CaseRow,
@@ -51,9 +59,7 @@ export function inputOf(
             holder: parent.holder_id,
             state: parent.state as CaseState,
             accused: parent.accused_department_id,
-            earlier:
-              parent.received_day < row.received_day ||
-              (parent.received_day === row.received_day && parent.case_no < row.case_no),
+            earlier: isEarlier(parent, row),
           },
         }
       : {}),

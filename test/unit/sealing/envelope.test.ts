@@ -93,6 +93,21 @@ describe('an envelope put in the place of another', () => {
     })
   })
 
+  it('is refused everywhere but in its own place', async () => {
+    const place = fc.record({
+      purpose: fc.constantFrom(...PART_PURPOSES),
+      tip: fc.constantFrom(TIP, OTHER_TIP),
+      part: fc.nat({ max: 2 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(place, place, async (own, asked) => {
+        fc.pre(JSON.stringify(own) !== JSON.stringify(asked))
+        await expect(open(asked, await seal(own, TEXT))).rejects.toMatchObject({ code: 'mismatch' })
+      }),
+      { numRuns: 40 },
+    )
+  })
+
   it('is refused when somebody else sealed text without a header to the same key', async () => {
     await expect(open(NARRATIVE, await ageSeal(TEXT))).rejects.toMatchObject({ code: 'mismatch' })
   })
@@ -108,6 +123,16 @@ describe('a damaged envelope', () => {
         await expect(open(NARRATIVE, flipped)).rejects.toMatchObject({ name: 'EnvelopeError' })
       }),
       { numRuns: 100 },
+    )
+  })
+
+  it('is refused when cut off at any byte', async () => {
+    const sealed = await seal(NARRATIVE, TEXT)
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: sealed.length - 1 }), async (cut) => {
+        await expect(open(NARRATIVE, sealed.subarray(0, cut))).rejects.toMatchObject({ code: 'damaged' })
+      }),
+      { numRuns: 60 },
     )
   })
 

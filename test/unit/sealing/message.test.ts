@@ -47,6 +47,22 @@ describe('a message', () => {
     await expect(openMessage(other, tip.identity, sealed)).rejects.toMatchObject({ code: 'mismatch' })
   })
 
+  it('is not taken again at any other place of the thread, nor as the other side’s', async () => {
+    const place = fc.record({
+      tip: fc.constant(TIP),
+      number: fc.integer({ min: 1, max: 3 }),
+      from: fc.constantFrom('officer' as const, 'reporter' as const),
+    })
+    await fc.assert(
+      fc.asyncProperty(place, place, async (own, other) => {
+        fc.pre(JSON.stringify(own) !== JSON.stringify(other))
+        const sealed = await seal(own)
+        await expect(openMessage(other, tip.identity, sealed)).rejects.toMatchObject({ code: 'mismatch' })
+      }),
+      { numRuns: 30 },
+    )
+  })
+
   it('is refused when it is cut or changed anywhere', async () => {
     const sealed = await seal(QUESTION)
     await fc.assert(

@@ -13,7 +13,7 @@ import {
   sealNarrative,
   wrapForReaders,
 } from '../../../src/sealing/outgoing.ts'
-import { deriveReceipt } from '../../../src/sealing/receipt-keys.ts'
+import { areOwnRecipients, deriveReceipt } from '../../../src/sealing/receipt-keys.ts'
 import { unwrapTipKey } from '../../../src/sealing/tip-keys.ts'
 
 const newSecrets = () => createTipSecrets((n) => new Uint8Array(randomBytes(n)))
@@ -25,6 +25,8 @@ describe('a tip before it is sent', () => {
     expect(parseReceiptCode(secrets.receiptCode)).toBe(secrets.receiptCode)
     const receipt = await deriveReceipt(secrets.receiptCode)
     expect([secrets.auth, secrets.reporterRecipient]).toEqual([receipt.auth, receipt.recipient])
+    const recipients = [secrets.recipient, secrets.reporterRecipient]
+    expect(areOwnRecipients(receipt, { ...secrets, recipients })).toBe(true)
     expect(secrets.tip).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect((await newSecrets()).tip).not.toBe(secrets.tip)
   })
@@ -45,7 +47,10 @@ describe('a tip before it is sent', () => {
     const address = { tip: secrets.tip, department: 'one', epoch: 3 }
     const identity = await unwrapTipKey(address, wrapped, one.identity)
     const part = { purpose: 'tip.narrative', tip: secrets.tip, part: 0 } as const
-    expect(JSON.parse(fromUtf8(await openPart({ ...part, identity, sealed })))).toEqual(NARRATIVE)
+    expect(JSON.parse(fromUtf8(await openPart({ ...part, identity, sealed })))).toEqual({
+      ...NARRATIVE,
+      reporterRecipient: secrets.reporterRecipient,
+    })
     for (const key of [two, other])
       await expect(unwrapTipKey(address, wrapped, key.identity)).rejects.toThrow()
     for (const { wrapped: bytes } of wraps)

@@ -1,10 +1,10 @@
-import { createPrivateKey, createPublicKey, hkdfSync } from 'node:crypto'
+import { createHmac, createPrivateKey, createPublicKey, hkdfSync } from 'node:crypto'
 import { Decrypter, Encrypter } from 'age-encryption'
 import { describe, expect, it } from 'vitest'
 import { createReceiptCode, formatReceiptCode } from '../../../src/domain/receipt.ts'
 import { identityFromSeed, pairOf } from '../../../src/sealing/age-identity.ts'
 import { fromBase64Url } from '../../../src/sealing/bytes.ts'
-import { deriveReceipt } from '../../../src/sealing/receipt-keys.ts'
+import { areOwnRecipients, deriveReceipt, tipRecipientMac } from '../../../src/sealing/receipt-keys.ts'
 import { seededBytes } from '../../support/seeded-bytes.ts'
 
 const code = createReceiptCode(seededBytes(1))
@@ -21,14 +21,15 @@ describe('the keys of a receipt', () => {
     const all = await Promise.all(
       [1, 2, 3].map((seed) => deriveReceipt(createReceiptCode(seededBytes(seed)))),
     )
-    expect(new Set(all.flatMap(({ auth, identity }) => [auth, identity])).size).toBe(6)
+    expect(new Set(all.flatMap(({ auth, identity, macKey }) => [auth, identity, macKey])).size).toBe(9)
   })
 
   it('follow HKDF-SHA-256 over the 23 random symbols, as Node computes it', async () => {
-    const { auth, identity } = await deriveReceipt(code)
+    const { auth, identity, macKey } = await deriveReceipt(code)
     const derive = (info: string) => Buffer.from(hkdfSync('sha256', code.slice(0, 23), '', info, 32))
     expect(auth).toBe(derive('lantian/v1/receipt/auth').toString('base64url'))
     expect(identity).toBe(identityFromSeed(derive('lantian/v1/receipt/identity')))
+    expect(macKey).toBe(derive('lantian/v1/receipt/tip-recipient').toString('base64url'))
   })
 
   it('open what was sealed to the reporter', async () => {
@@ -42,6 +43,43 @@ describe('the keys of a receipt', () => {
 
   it('are refused for something that is not a code', async () => {
     await expect(deriveReceipt('ABCD')).rejects.toThrow(RangeError)
+  })
+})
+
+describe('the recipients of a thread', () => {
+  const TIP = '0b3f1c9e-6f0a-4b53-9b0e-6a4f0d2c7e11'
+  const keyOf = (seed: number) => pairOf(identityFromSeed(seededBytes(seed)(32)))
+
+  it('are the reporter’s own and the tip’s that the reporter vouched for', async () => {
+    const own = await deriveReceipt(code)
+    const [tip, other] = await Promise.all([keyOf(1), keyOf(2)])
+    const recipientMac = tipRecipientMac(own.macKey, TIP, tip.recipient)
+    const named = { tip: TIP, recipients: [tip.recipient, own.recipient], recipientMac }
+    expect(areOwnRecipients(own, named)).toBe(true)
+    const stranger = await deriveReceipt(createReceiptCode(seededBytes(2)))
+    for (const wrong of [
+      { recipients: [other.recipient, own.recipient] },
+      { recipients: [tip.recipient, other.recipient] },
+      { recipients: [tip.recipient] },
+      { recipients: [tip.recipient, own.recipient, other.recipient] },
+      { recipients: [own.recipient, own.recipient] },
+      { tip: 'd0a7c1b2-1f9a-4c77-8a5e-2b6d9e3f4a55' },
+      { recipientMac: '' },
+      { recipientMac: tipRecipientMac(stranger.macKey, TIP, tip.recipient) },
+    ]) {
+      expect(areOwnRecipients(own, { ...named, ...wrong })).toBe(false)
+    }
+    // From before there were vouchers the tip's is taken as it is named; the own never.
+    const before = { tip: TIP, recipients: [other.recipient, own.recipient], recipientMac: null }
+    expect(areOwnRecipients(own, before)).toBe(true)
+    expect(areOwnRecipients(stranger, before)).toBe(false)
+  })
+
+  it('are vouched for by HMAC-SHA-256, as Node computes it', async () => {
+    const { macKey, recipient } = await deriveReceipt(code)
+    const said = JSON.stringify({ v: 1, purpose: 'tip.recipient', tip: TIP, recipient })
+    const mac = createHmac('sha256', Buffer.from(macKey, 'base64url')).update(said).digest('base64url')
+    expect(tipRecipientMac(macKey, TIP, recipient)).toBe(mac)
   })
 })
 

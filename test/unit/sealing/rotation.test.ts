@@ -10,12 +10,13 @@ describe('the next key of a department', () => {
   it('opens for each holder and the escrow, for nobody else and as no other generation', async () => {
     const [one, two, escrow, stranger] = await Promise.all(Array.from({ length: 4 }, createKeyPair))
     if (!one || !two || !escrow || !stranger) throw new Error('four pairs')
-    const made = await makeEpoch(address, [one.recipient, two.recipient], escrow.recipient)
-    expect(made.grants).toHaveLength(2)
+    const holders = [one, two].map(({ recipient }, index) => ({ memberId: `m${index}`, recipient }))
+    const made = await makeEpoch(address, holders, escrow.recipient)
+    expect(made.grants.map(({ memberId }) => memberId)).toEqual(['m0', 'm1'])
     const [first, second] = made.grants
     const opened = await Promise.all([
-      openGrant(address, first ?? new Uint8Array(), one.identity),
-      openGrant(address, second ?? new Uint8Array(), two.identity),
+      openGrant(address, first?.wrapped ?? new Uint8Array(), one.identity),
+      openGrant(address, second?.wrapped ?? new Uint8Array(), two.identity),
       openGrant(address, made.escrow, escrow.identity),
     ])
     expect(new Set(opened)).toEqual(new Set([made.identity]))

@@ -1,4 +1,4 @@
-import type { ListHead, RecipientEntry } from '../../sealing/recipient-list.ts'
+import type { ListHead, RecipientEntry } from '../sealing/recipient-list.ts'
 
 /** The signed list of keys, and what the page says it must be. */
 export interface GivenRecipients {
@@ -12,7 +12,7 @@ const FETCH_MS = 20_000
 
 /**
  * The list of keys to which tips may be sealed; to be checked before one of them is used.
- * @param page of the form: it names the root, and how far the list goes
+ * @param page of the form or the case: it names the root, and how far the list goes
  * @throws {Error} when no list came back, or the page names none
  */
 export async function loadRecipients({ dataset }: HTMLElement): Promise<GivenRecipients> {
