@@ -1,5 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
+import { addDays, dayOf, startOfDay } from '../domain/day.ts'
 import { DomainError } from '../domain/errors.ts'
+import { daysOn, SHIPPED_SCHEDULE } from '../domain/retention.ts'
 import { auditHash, NO_ROW } from './audit.ts'
 import { beginEventCheck, type EventState } from './case-audit.ts'
 import type { AuditMark, Deps } from './ports.ts'
@@ -59,10 +61,15 @@ export function createAuditTrail(deps: Pick<Deps, 'db' | 'clock' | 'auditMarks'>
     const contradict = (mark: AuditMark | undefined): void => {
       if (mark && (contradicted === null || mark.count < contradicted.count)) contradicted = mark
     }
+    // A row that was added after a note is younger than it: as long as the note is, it cannot have been old enough to go.
+    const gone = begin?.gone ?? 0
+    const today = dayOf(clock.now())
+    const oldest = startOfDay(addDays(today, 1 - daysOn(SHIPPED_SCHEDULE, 'audit', today)))
+    for (const mark of marks) if (mark.count < gone && mark.at > oldest) contradict(mark)
     const events = await beginEventCheck(db)
     let fault: AuditFault | null = null
     // What is older than the audit is kept is gone, and notes about it with it.
-    let no = begin?.gone ?? 0
+    let no = gone
     let previous = begin?.gone_hash ?? NO_ROW
     for (;;) {
       const rows = await db

@@ -170,6 +170,11 @@ const TAMPERING: readonly {
     finds: { count: 5, unbrokenTo: 0, fault: 'missing', contradicted: { count: 5 } },
   },
   {
+    what: 'takes noted rows away as if they were old',
+    statements: ['update audit_head set gone = count, gone_hash = hash', 'delete from staff_audit'],
+    finds: { fault: null, contradicted: { count: 5 } },
+  },
+  {
     what: 'sets back the end alone',
     statements: ['update audit_head set count = 5, hash = (select hash from staff_audit where no = 5)'],
     finds: { unbrokenTo: 6, fault: 'order' },
