@@ -1,4 +1,5 @@
 import { leaks } from '../../domain/leak.ts'
+import { pairOf } from '../../sealing/age-identity.ts'
 import { fromUtf8, utf8 } from '../../sealing/bytes.ts'
 import { openPart, sealPart, type PartPurpose } from '../../sealing/envelope.ts'
 import { EnvelopeError, type EnvelopeErrorCode } from '../../sealing/envelope-error.ts'
@@ -295,8 +296,11 @@ async function sealed(text: string, purpose: 'tip.note' | 'tip.reason'): Promise
   if (tips.length === 0) tips = (await getJson<{ tips: readonly Tip[] }>(base)).tips
   const [tip] = tips
   if (!tip) throw new Error('没有可以记录的举报。')
+  // From the tip's own secret where it is at hand, else as the server tells it.
+  const identity = secrets.get(tip.id)
+  const { recipient } = identity === undefined ? tip : await pairOf(identity)
   const envelope = await sealPart({
-    recipients: [tip.recipient],
+    recipients: [recipient],
     purpose,
     tip: tip.id,
     part: 0,
